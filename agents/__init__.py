@@ -1,0 +1,1 @@
+"""PPO, the preference loop, evaluation, reports and the command line."""

@@ -1,0 +1,134 @@
+"""The configuration of a run: frozen dataclasses with defaults that work, saved as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Literal, get_type_hints
+
+from prefgym.feedback.fit import FitConfig
+from prefgym.feedback.reward_model import RewardModelConfig
+from prefgym.feedback.selection import Selection
+from prefgym.simulations.raters import Teacher
+
+EnvValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PPOConfig:
+    """Stable-Baselines3 PPO. `log_std_floor`: exploration is raised to it at every new reward.
+
+    `sde_steps` > 0 explores with state-dependent noise redrawn every that many steps.
+    """
+
+    num_envs: int = 16
+    num_steps: int = 128
+    batch_size: int = 256
+    num_epochs: int = 10
+    learning_rate: float = 1e-3
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip_range: float = 0.2
+    entropy: float = 0.0
+    hidden: tuple[int, ...] = (64, 64)
+    normalise_observations: bool = False
+    log_std_floor: float | None = 0.0
+    sde_steps: int = 0
+
+    @property
+    def rollout(self) -> int:
+        """Environment steps between two updates."""
+        return self.num_envs * self.num_steps
+
+
+@dataclass(frozen=True, slots=True)
+class LoopConfig:
+    """How labels and environment steps are spent.
+
+    `rounds` label rounds are spread evenly from the end of the warm-up to `label_fraction` of all
+    steps; the first gets `first_share` of the labels. `explore` names the behaviour that the
+    first round also shows: "none", "held" (random actions held for random times) or "styles"
+    (the environment's own diverse behaviours); its steps count towards `steps`.
+    """
+
+    labels: int = 200
+    steps: int = 100_000
+    rounds: int = 5
+    first_share: float = 1 / 3
+    warmup_rollouts: int = 4
+    label_fraction: float = 0.35
+    segment_length: int = 25
+    anchored_share: float = 0.5
+    old_share: float = 0.0
+    pool_rollouts: int = 8
+    candidates: int = 10
+    selection: Selection = "uniform"
+    explore: Literal["none", "held", "styles"] = "none"
+    explore_steps: int = 0
+    held_out: int = 500
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rounds <= max(self.labels, 1):
+            raise ValueError(f"rounds must be in [1, labels = {self.labels}], got {self.rounds}")
+        if self.labels < 1:
+            raise ValueError(f"labels must be at least 1, got {self.labels}")
+        if not 0 < self.first_share <= 1 or not 0 <= self.label_fraction <= 1:
+            raise ValueError("first_share must be in (0, 1] and label_fraction in [0, 1]")
+        if self.segment_length < 1:
+            raise ValueError(f"segment_length must be at least 1, got {self.segment_length}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything that decides a run."""
+
+    env_id: str
+    env_kwargs: Mapping[str, EnvValue] = field(default_factory=dict)
+    seed: int = 0
+    teacher: Teacher = field(default_factory=lambda: Teacher("oracle"))
+    loop: LoopConfig = LoopConfig()
+    ppo: PPOConfig = PPOConfig()
+    reward_model: RewardModelConfig = RewardModelConfig()
+    fit: FitConfig = FitConfig()
+
+
+def to_json(config: RunConfig) -> dict[str, object]:
+    """The configuration as plain JSON values; infinity becomes the string "inf"."""
+    return {name: _plain(value) for name, value in asdict(config).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    return "inf" if value == float("inf") else value
+
+
+def from_json(values: Mapping[str, object]) -> RunConfig:
+    """The inverse of `to_json`.
+
+    Raises:
+        ValueError: if a setting is unknown, missing or not allowed.
+    """
+    known = {field.name for field in fields(RunConfig)}
+    config = _build(RunConfig, {name: part for name, part in values.items() if name in known})
+    assert isinstance(config, RunConfig)
+    return config
+
+
+def _build(kind: type, values: Mapping[str, object]) -> object:
+    """A dataclass from JSON values, dataclass fields and tuples included."""
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no setting {', '.join(unknown)}")
+    made: dict[str, object] = {}
+    for name, value in values.items():
+        hint = hints[name]
+        if is_dataclass(hint) and isinstance(value, Mapping):
+            assert isinstance(hint, type)
+            made[name] = _build(hint, value)
+        elif isinstance(value, list):
+            made[name] = tuple(value)
+        else:
+            made[name] = float("inf") if value == "inf" else value
+    return kind(**made)

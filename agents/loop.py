@@ -1,0 +1,399 @@
+"""The preference loop: act, ask, fit, train, and save after every stage."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from prefgym.agents.ask import Asked, ask_round, candidate_queries, read_dataset, store_round
+from prefgym.agents.config import RunConfig
+from prefgym.agents.health import Signs, complaints
+from prefgym.agents.policies import explorer
+from prefgym.agents.pool import Pool
+from prefgym.agents.ppo import build_ppo, mean_log_std, ppo_to_bytes, raise_exploration, restore_ppo
+from prefgym.agents.recorder import Recorder
+from prefgym.agents.rollout_log import RolloutLog
+from prefgym.agents.run import (
+    Progress,
+    RunError,
+    append_metrics,
+    metrics_size,
+    read_file,
+    read_metrics,
+    read_progress,
+    truncate_metrics,
+    write_stage,
+)
+from prefgym.agents.schedule import Stage, stages
+from prefgym.agents.vec_env import describe, make_vec_env
+from prefgym.feedback.fit import FitReport, fit
+from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
+from prefgym.feedback.rater import Rater, SimulatedRater
+from prefgym.feedback.reward_inputs import RewardInputs
+from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
+from prefgym.feedback.segment import Segments
+from prefgym.feedback.selection import member_probabilities
+from prefgym.feedback.store import FeedbackStore
+from prefgym.simulations.raters import rater_statistics
+
+# Purposes that split a stage's randomness; their order is part of the format of a run.
+TRAIN, EXPLORE, ASK, FIT, HELD_OUT = range(5)
+CALIBRATION_BINS = 10
+
+
+def silent(step: int) -> None:
+    """Progress that nobody watches."""
+    del step
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a stage adds to the metrics."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+    tie_rate: float | None = None
+    correlation: float | None = None
+    agreement: float | None = None
+    gold_return: float | None = None
+    spread: float | None = None
+
+
+class PreferenceLoop:
+    """A run in progress. `run` goes on from the last finished stage, whatever stopped it.
+
+    Every stage starts from generators and freshly seeded environments that are derived from
+    (seed, stage) alone, so nothing of a live environment has to be saved and a resumed run ends
+    with the same bytes as an undisturbed one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        *,
+        rater: Rater | None = None,
+        progress: Callable[[int], None] = silent,
+    ) -> None:
+        """Build the parts and restore the last finished stage, if there is one.
+
+        Args:
+            folder: a run folder that holds `config.json`.
+            config: the run's configuration.
+            rater: who answers; None: the simulated teacher of the configuration, who judges by
+                the environment's own weights.
+            progress: told the environment steps spent so far.
+
+        Raises:
+            RunError: if the folder is damaged.
+            ValueError: if the configuration does not fit the environment.
+        """
+        self.folder = folder
+        self.config = config
+        self.progress = progress
+        self.stages = stages(config.loop, config.ppo)
+        self.info = describe(config.env_id, config.env_kwargs)
+        self.rater = rater or SimulatedRater(config.teacher, self.info.weights)
+        self.inputs = RewardInputs(
+            config.reward_model.inputs,
+            self.info.observation_space,
+            self.info.action_space,
+            self.info.observation_names,
+        )
+        venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)
+        capacity = config.loop.pool_rollouts * config.ppo.num_steps
+        self.recorder = Recorder(venv, max(capacity, config.loop.segment_length))
+        uninformed = new_reward_model(
+            config.reward_model, self.inputs, "linear", generator=torch.Generator()
+        )
+        self.learned = LearnedRewardVecEnv(self.recorder, uninformed)
+        self.ppo = build_ppo(config.ppo, self.learned, seed=self._seed(0, TRAIN))
+        self.pool = Pool(capacity * config.ppo.num_envs)
+        self.done = Progress(0, 0, 0, 0, 0, metrics_size(folder), {})
+        self._restore()
+
+    @property
+    def reward_model(self) -> RewardModel:
+        """The latest reward model."""
+        return self.learned.reward_model
+
+    def run(self) -> None:
+        """Finish every stage that is not finished, saving after each.
+
+        Raises:
+            ValueError: if the environment gives NaN or infinity.
+            RunError: if the folder cannot be written.
+        """
+        with FeedbackStore(self.folder / "feedback.sqlite") as store:
+            for number in range(self.done.stage, len(self.stages)):
+                self._run_stage(number, self.stages[number], store)
+        self.recorder.close()
+
+    def _seed(self, stage: int, purpose: int) -> int:
+        sequence = np.random.SeedSequence([self.config.seed, stage, purpose])
+        return int(sequence.generate_state(1)[0] >> 1)
+
+    def _rng(self, stage: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, stage, purpose])
+
+    def _restore(self) -> None:
+        progress = read_progress(self.folder)
+        if progress is None:
+            truncate_metrics(self.folder, 0)
+            self.done = replace(self.done, metrics_bytes=0)
+            return
+        if progress.stage > len(self.stages):
+            raise RunError(f"{self.folder} has more stages than its configuration; start a new run")
+        truncate_metrics(self.folder, progress.metrics_bytes)
+        files = {Path(name).parent.name: name for name in progress.files}
+        restore_ppo(self.ppo, read_file(self.folder, progress, files["policy"]))
+        self.learned.reward_model = reward_model_from_bytes(
+            read_file(self.folder, progress, files["reward"]),
+            self.info.observation_space,
+            self.info.action_space,
+            self.info.observation_names,
+        )
+        self.pool.restore(read_file(self.folder, progress, files["pool"]))
+        self.done = progress
+
+    def _run_stage(self, number: int, stage: Stage, store: FeedbackStore) -> None:
+        begin = time.perf_counter()
+        outcome = _Outcome()
+        env_steps = self.done.env_steps
+        if stage.rollouts:
+            env_steps += self._train(number, stage, begin, outcome)
+        if number == 0 and self.config.loop.explore_steps:
+            env_steps += self._explore(number)
+        counts = {"asked": self.done.asked, "labels": self.done.labels}
+        if stage.labels:
+            asked = self._ask(number, stage, store)
+            counts["asked"] += len(asked.queries)
+            counts["labels"] += int((~asked.answers.skipped).sum())
+            self._fit(number, asked, store, env_steps, counts, begin, outcome)
+        outcome.rows += self._warnings(number, env_steps, outcome)
+        outcome.rows.append(
+            {"kind": "stage", "stage": number, "step": env_steps,
+             "gold_return": outcome.gold_return, "seconds": time.perf_counter() - begin}
+        )
+        append_metrics(self.folder, outcome.rows)
+        self._save(number, env_steps, counts, self.done.num_fits + bool(stage.labels))
+
+    def _train(self, number: int, stage: Stage, begin: float, outcome: _Outcome) -> int:
+        """Train PPO for the stage's rollouts on freshly seeded environments."""
+        steps = stage.rollouts * self.config.ppo.rollout
+        self.ppo.set_random_seed(self._seed(number, TRAIN))
+        self.ppo._last_obs = None  # SB3's own sign that the environments must be reset
+        first = self.done.env_steps - self.ppo.num_timesteps
+        log = RolloutLog(
+            self.ppo,
+            self.recorder,
+            self.info.criteria,
+            self.done.num_fits,
+            first,
+            begin,
+            self.progress,
+        )
+        self.ppo.learn(steps, callback=log, reset_num_timesteps=False)
+        self.pool.add(self.recorder.trajectories())
+        outcome.rows += log.rows
+        if log.gold_returns:
+            outcome.gold_return = float(np.mean(log.gold_returns))
+            outcome.spread = float(np.std(log.gold_returns) / len(log.gold_returns) ** 0.5)
+        return steps
+
+    def _explore(self, number: int) -> int:
+        """Record the exploring behaviour that the first label round also shows."""
+        loop, num_envs = self.config.loop, self.config.ppo.num_envs
+        venv = make_vec_env(self.config.env_id, self.config.env_kwargs, num_envs)
+        num_steps = loop.explore_steps // num_envs
+        recorder = Recorder(venv, num_steps)
+        rng = self._rng(number, EXPLORE)
+        policy = explorer(loop.explore, self.info.action_space, num_envs, rng=rng)
+        recorder.seed(self._seed(number, EXPLORE))
+        observations = recorder.reset()
+        for _ in range(num_steps):
+            observations, _, _, _ = recorder.step(policy(observations))
+        self.pool.add(recorder.trajectories())
+        recorder.close()
+        return num_steps * num_envs
+
+    def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked:
+        model = self.reward_model if self.done.num_fits else None
+        # a killed stage may have stored its answers already: they are not part of its past
+        before = read_dataset(store, before_round=number)
+        asked = ask_round(
+            self.pool.trajectories,
+            before,
+            model,
+            self.rater,
+            stage.labels,
+            self.config.loop,
+            rng=self._rng(number, ASK),
+        )
+        store_round(store, asked, self.rater, number)
+        return asked
+
+    def _fit(
+        self,
+        number: int,
+        asked: Asked,
+        store: FeedbackStore,
+        env_steps: int,
+        counts: dict[str, int],
+        begin: float,
+        outcome: _Outcome,
+    ) -> None:
+        """Refit the reward model to every answer, and report how it did."""
+        dataset = read_dataset(store, before_round=number + 1)
+        if dataset is None:
+            return
+        previous = self.reward_model if self.done.num_fits else None
+        before = None if previous is None else _agreement(previous, asked)
+        model, found = fit(
+            previous,
+            dataset.segments,
+            [dataset.comparison],
+            model_config=self.config.reward_model,
+            inputs=self.inputs,
+            config=self.config.fit,
+            num_fits=self.done.num_fits,
+            generator=torch.Generator().manual_seed(self._seed(number, FIT)),
+        )
+        self.learned.reward_model = model
+        raise_exploration(self.ppo, self.config.ppo.log_std_floor)
+        outcome.correlation = step_correlation(
+            model, asked.queries.segments, self.info.weights
+        )
+        row = self._round_row(asked, found, outcome)
+        row |= {"round": self.done.num_fits + 1, "step": env_steps, "agreement_before_fit": before}
+        calibration = self._held_out(number, dataset.segments, model, row)
+        seconds = time.perf_counter() - begin
+        outcome.agreement = row.get("heldout_agreement")
+        outcome.rows += [row | counts | {"seconds": seconds}, *calibration]
+
+    def _round_row(self, asked: Asked, found: FitReport, outcome: _Outcome) -> dict[str, object]:
+        rates = rater_statistics(asked.answers)
+        outcome.tie_rate = rates.tie_rate
+        likelihood = found.held_out.get(found.family)
+        return {
+            "kind": "round",
+            "error_rate": _or_none(rates.error_rate),
+            "mistake_rate": _or_none(rates.mistake_rate),
+            "tie_rate": rates.tie_rate,
+            "skip_rate": rates.skip_rate,
+            "agreement_after_fit": found.agreement,
+            "log_likelihood": likelihood,
+            "family": found.family,
+            "family_scores": found.held_out,
+            "correlation": outcome.correlation,
+        }
+
+    def _held_out(
+        self, number: int, labelled: Segments, model: RewardModel, row: dict[str, object]
+    ) -> list[dict[str, object]]:
+        """Agreement on fresh queries that a simulated rater answers for free, never fitted."""
+        if not isinstance(self.rater, SimulatedRater) or self.config.loop.held_out == 0:
+            return []
+        rng = self._rng(number, HELD_OUT)
+        old = labelled if self.config.loop.old_share > 0 else None
+        queries = candidate_queries(
+            self.pool.trajectories, old, self.config.loop.held_out, self.config.loop, rng=rng
+        )
+        answers = self.rater.answer(queries, rng=rng)
+        decided = ~answers.skipped & ~answers.tied
+        if not decided.any():
+            return []
+        probability = member_probabilities(model, queries).mean(axis=0)[decided]
+        preference = answers.preference[decided]
+        row["heldout_agreement"] = float(np.mean((probability > 0.5) == (preference > 0.5)))
+        return [calibration_row(probability, preference, self.done.num_fits + 1)]
+
+    def _warnings(self, number: int, step: int, outcome: _Outcome) -> list[dict[str, object]]:
+        earlier = [
+            float(row["gold_return"])  # type: ignore[arg-type]
+            for row in read_metrics(self.folder)
+            if row["kind"] == "stage" and row["gold_return"] is not None
+        ]
+        signs = Signs(
+            gold_return=outcome.gold_return,
+            first_gold_return=earlier[0] if earlier else None,
+            best_gold_return=max(earlier) if earlier else None,
+            spread=outcome.spread,
+            log_std=mean_log_std(self.ppo),
+            tie_rate=outcome.tie_rate,
+            informed=bool(self.reward_model.informed),
+            agreement=outcome.agreement,
+            progress=(number + 1) / len(self.stages),
+        )
+        return [
+            {"kind": "warning", "round": self.done.num_fits, "step": step, "message": message}
+            for message in complaints(signs)
+        ]
+
+    def _save(self, number: int, env_steps: int, counts: dict[str, int], num_fits: int) -> None:
+        upcoming = self.stages[number + 1 :]
+        self.pool.forget(upcoming[0].rollouts * self.config.ppo.rollout if upcoming else 0)
+        if not any(stage.labels for stage in upcoming):
+            self.pool = Pool(self.pool.capacity)
+        stem = f"stage-{number + 1:02d}.safetensors"
+        files = {
+            f"policy/{stem}": ppo_to_bytes(self.ppo),
+            f"reward/{stem}": self.reward_model.to_bytes(),
+            f"pool/{stem}": self.pool.to_bytes(),
+        }
+        progress = Progress(
+            stage=number + 1,
+            env_steps=env_steps,
+            asked=counts["asked"],
+            labels=counts["labels"],
+            num_fits=num_fits,
+            metrics_bytes=metrics_size(self.folder),
+            files={},
+        )
+        self.done = write_stage(self.folder, files, progress)
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _agreement(model: RewardModel, asked: Asked) -> float | None:
+    """Share of a round's decided answers that the model had right before it saw them."""
+    decided = ~asked.answers.skipped & ~asked.answers.tied
+    if not decided.any() or not bool(model.informed):
+        return None
+    probability = member_probabilities(model, asked.queries).mean(axis=0)[decided]
+    return float(np.mean((probability > 0.5) == (asked.answers.preference[decided] > 0.5)))
+
+
+def step_correlation(
+    model: RewardModel, segments: Segments, weights: np.ndarray
+) -> float | None:
+    """Correlation of learned and gold reward over real steps; None where either is constant."""
+    with torch.inference_mode():
+        rows = model.segment_inputs(segments)[torch.from_numpy(segments.mask)]
+        learned = model.scale_output(model.net(rows).mean(dim=(0, 2))).double().numpy()
+    gold = (segments.criteria @ weights)[segments.mask]
+    if not bool(model.informed) or learned.std() < 1e-9 or gold.std() < 1e-9:
+        return None
+    return float(np.corrcoef(learned, gold)[0, 1])
+
+
+def calibration_row(
+    probability: np.ndarray, preference: np.ndarray, round_number: int
+) -> dict[str, object]:
+    """Predicted probability against frequency, in equal bins of probability."""
+    bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    count = np.bincount(bins, minlength=CALIBRATION_BINS)
+    used = count > 0
+    predicted = np.bincount(bins, weights=probability, minlength=CALIBRATION_BINS)[used]
+    realised = np.bincount(bins, weights=preference, minlength=CALIBRATION_BINS)[used]
+    return {
+        "kind": "calibration",
+        "round": round_number,
+        "probability": (predicted / count[used]).tolist(),
+        "frequency": (realised / count[used]).tolist(),
+        "count": count[used].tolist(),
+    }

@@ -1,0 +1,99 @@
+"""Stable-Baselines3 PPO: built from a configuration, saved and restored without pickle."""
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from stable_baselines3 import PPO
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from prefgym.agents.config import PPOConfig
+
+
+def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
+    """A fresh PPO on `venv`; observations are normalised inside if the configuration says so."""
+    if config.normalise_observations:
+        venv = VecNormalize(venv, norm_reward=False, gamma=config.gamma)
+    dict_observations = isinstance(venv.observation_space, spaces.Dict)
+    sde: dict[str, Any] = {}
+    if config.sde_steps and isinstance(venv.action_space, spaces.Box):
+        sde = {"use_sde": True, "sde_sample_freq": config.sde_steps}
+    model = PPO(
+        "MultiInputPolicy" if dict_observations else "MlpPolicy",
+        venv,
+        n_steps=config.num_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.num_epochs,
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        clip_range=config.clip_range,
+        ent_coef=config.entropy,
+        policy_kwargs={"net_arch": list(config.hidden)},
+        seed=seed,
+        device="cpu",
+        **sde,
+    )
+    model.set_logger(Logger(None, []))
+    return model
+
+
+def raise_exploration(model: PPO, floor: float | None) -> None:
+    """Raise the policy's log standard deviation to `floor` where it has one and it is lower."""
+    log_std = getattr(model.policy, "log_std", None)
+    if floor is not None and isinstance(log_std, torch.nn.Parameter):
+        with torch.no_grad():
+            log_std.clamp_(min=floor)
+
+
+def mean_log_std(model: PPO) -> float | None:
+    """Mean log standard deviation of a continuous policy; None for a discrete one."""
+    log_std = getattr(model.policy, "log_std", None)
+    return float(log_std.detach().mean()) if isinstance(log_std, torch.nn.Parameter) else None
+
+
+def ppo_to_bytes(model: PPO) -> bytes:
+    """Policy, optimiser and observation statistics as one safetensors document."""
+    tensors = {f"policy.{name}": value for name, value in model.policy.state_dict().items()}
+    for index, state in model.policy.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+    normaliser = model.get_vec_normalize_env()
+    if normaliser is not None:
+        rms = normaliser.obs_rms
+        statistics = rms.items() if isinstance(rms, dict) else [("", rms)]
+        for key, value in statistics:
+            tensors[f"normaliser.{key}.mean"] = torch.from_numpy(np.array(value.mean))
+            tensors[f"normaliser.{key}.var"] = torch.from_numpy(np.array(value.var))
+            tensors[f"normaliser.{key}.count"] = torch.tensor(value.count, dtype=torch.float64)
+    counters = {"num_timesteps": str(model.num_timesteps), "updates": str(model._n_updates)}
+    return save_tensors({k: v.contiguous() for k, v in tensors.items()}, metadata=counters)
+
+
+def restore_ppo(model: PPO, document: bytes) -> None:
+    """Put the state of `ppo_to_bytes` into a PPO of the same configuration."""
+    tensors = load_tensors(document)
+    policy = {k[7:]: v for k, v in tensors.items() if k.startswith("policy.")}
+    model.policy.load_state_dict(policy)
+    optimiser = model.policy.optimizer.state_dict()
+    optimiser["state"] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, field = name.split(".")
+            optimiser["state"].setdefault(int(index), {})[field] = value
+    model.policy.optimizer.load_state_dict(optimiser)
+    normaliser = model.get_vec_normalize_env()
+    if normaliser is not None:
+        rms = normaliser.obs_rms
+        for key, statistics in rms.items() if isinstance(rms, dict) else [("", rms)]:
+            statistics.mean = tensors[f"normaliser.{key}.mean"].numpy()
+            statistics.var = tensors[f"normaliser.{key}.var"].numpy()
+            statistics.count = float(tensors[f"normaliser.{key}.count"])
+    header = document[8 : 8 + int.from_bytes(document[:8], "little")]
+    counters = json.loads(header)["__metadata__"]
+    model.num_timesteps = int(counters["num_timesteps"])
+    model._n_updates = int(counters["updates"])

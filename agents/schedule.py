@@ -1,0 +1,55 @@
+"""When labels are asked and environment steps are spent: the stages of a run."""
+
+from dataclasses import dataclass
+
+from prefgym.agents.config import LoopConfig, PPOConfig
+
+FINAL_PARTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Train for `rollouts` PPO rollouts, then ask for `labels` answers and refit (0: neither)."""
+
+    rollouts: int
+    labels: int
+
+
+def stages(loop: LoopConfig, ppo: PPOConfig) -> tuple[Stage, ...]:
+    """The stages that spend all labels and never more than `loop.steps` environment steps.
+
+    Label rounds are spread evenly from the warm-up to `label_fraction` of the rollouts; the rest
+    of the training follows in parts, because a stage is the unit of a checkpoint.
+
+    Raises:
+        ValueError: if the steps do not suffice for one rollout after the warm-up.
+    """
+    total = (loop.steps - loop.explore_steps) // ppo.rollout
+    if total <= loop.warmup_rollouts:
+        need = (loop.warmup_rollouts + 1) * ppo.rollout + loop.explore_steps
+        raise ValueError(
+            f"steps must be at least {need} (exploration, warm-up and one rollout of "
+            f"{ppo.rollout}), got {loop.steps}"
+        )
+    last = max(loop.warmup_rollouts, int(loop.label_fraction * total))
+    spans = max(loop.rounds - 1, 1)
+    marks = [
+        loop.warmup_rollouts + round((last - loop.warmup_rollouts) * i / spans)
+        for i in range(loop.rounds)
+    ]
+    found = [
+        Stage(mark - before, labels)
+        for before, mark, labels in zip([0, *marks[:-1]], marks, label_shares(loop), strict=True)
+    ]
+    rest = total - marks[-1]
+    parts = [rest * (i + 1) // FINAL_PARTS - rest * i // FINAL_PARTS for i in range(FINAL_PARTS)]
+    return (*found, *(Stage(part, 0) for part in parts if part))
+
+
+def label_shares(loop: LoopConfig) -> list[int]:
+    """Labels of each round; they add up to `loop.labels`."""
+    if loop.rounds == 1:
+        return [loop.labels]
+    first = min(max(round(loop.labels * loop.first_share), 1), loop.labels - loop.rounds + 1)
+    rest, spans = loop.labels - first, loop.rounds - 1
+    return [first, *(rest * (i + 1) // spans - rest * i // spans for i in range(spans))]

@@ -1,0 +1,125 @@
+"""One call from an environment's name to a policy trained on a person's opinion."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stable_baselines3 import PPO
+
+from prefgym.agents.config import EnvValue, RunConfig
+from prefgym.agents.loop import PreferenceLoop, silent
+from prefgym.agents.policies import Policy, trained_policy
+from prefgym.agents.ppo import build_ppo
+from prefgym.agents.presets import BASELINES, preset
+from prefgym.agents.run import create, read_config
+from prefgym.agents.vec_env import make_vec_env
+from prefgym.feedback.rater import Rater
+from prefgym.feedback.reward_model import RewardModel
+from prefgym.simulations.raters import find_teacher
+
+__all__ = ["TrainedRun", "load_run", "resume", "train", "train_on_gold"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """A run on disk, with its latest policy and reward model in memory."""
+
+    folder: Path
+    config: RunConfig
+    ppo: PPO
+    reward_model: RewardModel
+    labels: int
+    env_steps: int
+
+    @property
+    def policy(self) -> Policy:
+        """The trained policy: a batch of observations in, the best actions out."""
+        return trained_policy(self.ppo)
+
+
+def train(
+    env_id: str,
+    *,
+    out: str | Path,
+    rater: str | Rater = "oracle",
+    labels: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    env_kwargs: Mapping[str, EnvValue] | None = None,
+    config: RunConfig | None = None,
+    progress: Callable[[int], None] = silent,
+) -> TrainedRun:
+    """Train PPO on a reward model fitted to comparisons; everything is saved under `out`.
+
+    Args:
+        env_id: any registered Gymnasium environment.
+        out: a new folder for the run.
+        rater: the name of a simulated teacher, or anyone with `prepare` and `answer`.
+        labels: comparisons to ask for; None: the preset's number.
+        steps: environment steps to spend in all; None: the preset's number.
+        seed: decides the whole run.
+        env_kwargs: keywords of the environment.
+        config: full settings in place of the preset's (`labels`, `steps` and `seed` still apply).
+        progress: told the environment steps spent so far.
+
+    Raises:
+        ValueError: if a setting does not fit the environment.
+        RunError: if `out` holds a run already or cannot be written.
+    """
+    config = config or preset(env_id, env_kwargs)
+    if isinstance(rater, str):
+        config = replace(config, teacher=find_teacher(rater))
+    loop = config.loop
+    if labels is not None:
+        loop = replace(loop, labels=labels, rounds=max(min(loop.rounds, labels), 1))
+    if steps is not None:
+        loop = replace(loop, steps=steps)
+    config = replace(config, loop=loop, seed=seed)
+    folder = Path(out)
+    create(folder, config)
+    loop_run = PreferenceLoop(
+        folder, config, rater=None if isinstance(rater, str) else rater, progress=progress
+    )
+    loop_run.run()
+    return _trained(loop_run)
+
+
+def resume(
+    folder: str | Path, *, rater: Rater | None = None, progress: Callable[[int], None] = silent
+) -> TrainedRun:
+    """Continue a run that was stopped or killed, to the same bytes as an undisturbed one.
+
+    Raises:
+        RunError: if the folder is not a run, damaged, or newer than this version.
+    """
+    loop = PreferenceLoop(Path(folder), read_config(Path(folder)), rater=rater, progress=progress)
+    loop.run()
+    return _trained(loop)
+
+
+def load_run(folder: str | Path) -> TrainedRun:
+    """A run as it stands, without continuing it.
+
+    Raises:
+        RunError: if the folder is not a run, damaged, or newer than this version.
+    """
+    return _trained(PreferenceLoop(Path(folder), read_config(Path(folder))))
+
+
+def _trained(loop: PreferenceLoop) -> TrainedRun:
+    return TrainedRun(
+        loop.folder,
+        loop.config,
+        loop.ppo,
+        loop.reward_model,
+        loop.done.labels,
+        loop.done.env_steps,
+    )
+
+
+def train_on_gold(config: RunConfig, *, steps: int, seed: int) -> PPO:
+    """PPO on the gold reward itself: the oracle that a learned reward is measured against."""
+    venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)
+    ppo = build_ppo(config.ppo, venv, seed=seed)
+    ppo.learn(steps // config.ppo.rollout * config.ppo.rollout)
+    return ppo

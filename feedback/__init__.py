@@ -1,0 +1,1 @@
+"""Opinions into a reward: segments, answers, the store, reward models."""

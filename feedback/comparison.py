@@ -1,0 +1,136 @@
+"""Comparisons of two segments, and what every other kind of feedback must offer a fit."""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+
+class Feedback(Protocol):
+    """A batch of answers of one kind: segment indices and a pure log-likelihood.
+
+    `returns` holds every ensemble member's return of every segment; `parameters` are what the
+    kind itself has to learn about raters (how often they tie, say), possibly none.
+    """
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: Int64[np.ndarray, " chosen"]) -> Self: ...
+
+    def localise(self) -> tuple[Int64[np.ndarray, " segment"], Self]: ...
+
+    @property
+    def informative(self) -> bool: ...
+
+    def initial_parameters(self) -> Float[Tensor, " parameter"]: ...
+
+    def log_likelihood(
+        self,
+        returns: Float[Tensor, "member segment head"],
+        parameters: Float[Tensor, "member parameter"],
+    ) -> Float[Tensor, "member answer"]: ...
+
+    def agreement(self, returns: Float[Tensor, "segment head"]) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Answers to "which of the two is better?".
+
+    `preference` is the probability that the first is preferred: 1, 0, 0.5 for a tie, anything
+    between for a person less than sure. "Can't tell" is not an answer: it stays in the store.
+    """
+
+    first: Int64[np.ndarray, " answer"]
+    second: Int64[np.ndarray, " answer"]
+    preference: Float64[np.ndarray, " answer"]
+
+    def __post_init__(self) -> None:
+        if not ((self.preference >= 0) & (self.preference <= 1)).all():
+            raise ValueError(
+                f"preferences must be probabilities in [0, 1], got {self.preference}; "
+                "leave out answers of the kind 'can't tell'"
+            )
+
+    def __len__(self) -> int:
+        return len(self.preference)
+
+    def take(self, index: Int64[np.ndarray, " chosen"]) -> "Comparison":
+        """The answers at `index`."""
+        return Comparison(self.first[index], self.second[index], self.preference[index])
+
+    def localise(self) -> tuple[Int64[np.ndarray, " segment"], "Comparison"]:
+        """The segments that the answers speak of, once each, and the answers in their indices."""
+        both = np.concatenate([self.first, self.second])
+        used, local = np.unique(both, return_inverse=True)
+        first, second = np.split(local.astype(np.int64), 2)
+        return used, Comparison(first, second, self.preference)
+
+    def initial_parameters(self) -> Float[Tensor, " parameter"]:
+        """The log tie rate of Davidson's model; nothing where nobody ever ties."""
+        tied = float(np.mean(self.preference == 0.5))
+        return torch.zeros(1) if tied > 0 else torch.zeros(0)
+
+    @property
+    def informative(self) -> bool:
+        """Whether any answer is more than a tie."""
+        return bool((self.preference != 0.5).any())
+
+    def agreement(self, returns: Float[Tensor, "segment head"]) -> float:
+        """Share of decided answers whose preferred segment has the higher return; nan if none."""
+        decided = self.preference != 0.5
+        overall = returns.mean(dim=-1).numpy()
+        gap = overall[self.first[decided]] - overall[self.second[decided]]
+        if not len(gap):
+            return float("nan")
+        return float(np.mean((gap > 0) == (self.preference[decided] > 0.5)))
+
+    def log_likelihood(
+        self,
+        returns: Float[Tensor, "member segment head"],
+        parameters: Float[Tensor, "member parameter"],
+    ) -> Float[Tensor, "member answer"]:
+        """Log-probability of each answer; heads count equally."""
+        overall = returns.mean(dim=-1)
+        gap = overall[:, self.first] - overall[:, self.second]
+        preference = torch.as_tensor(self.preference, dtype=gap.dtype)
+        return comparison_log_likelihood(gap, preference, parameters)
+
+
+def preference_prob(
+    returns_a: Float[Tensor, "*batch"], returns_b: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Bradley-Terry probability that segment a is preferred to segment b.
+
+    p = sigmoid(R_a - R_b), Christiano et al. 2017, eq. 1.
+    """
+    return torch.sigmoid(returns_a - returns_b)
+
+
+def comparison_log_likelihood(
+    gap: Float[Tensor, "member answer"],
+    preference: Float[Tensor, " answer"],
+    log_tie: Float[Tensor, "member parameter"],
+) -> Float[Tensor, "member answer"]:
+    """Log-likelihood of answers given the return gaps R_first - R_second.
+
+    Without ties: Bradley-Terry, p log s(gap) + (1 - p) log s(-gap). With ties: Davidson 1970,
+    P(first) : P(tie) : P(second) = e^(gap/2) : nu : e^(-gap/2), nu = exp(log_tie); an answer
+    strictly between 0, 1/2 and 1 mixes the log-probabilities of the two decided outcomes.
+
+    Args:
+        gap: return gaps.
+        preference: probability that the first is preferred; exactly 0.5 is a tie.
+        log_tie: `parameter` = 0 (no ties anywhere), or 1: each member's log nu.
+    """
+    half = gap / 2
+    if log_tie.numel() == 0:
+        normaliser = torch.logaddexp(half, -half)
+        return (2 * preference - 1) * half - normaliser
+    normaliser = torch.logaddexp(torch.logaddexp(half, -half), log_tie.expand_as(half))
+    decided = (2 * preference - 1) * half - normaliser
+    tied = log_tie - normaliser
+    return torch.where(preference == 0.5, tied, decided)

@@ -1,0 +1,122 @@
+"""Newton's method for the linear family: many penalties and folds solved as one batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from prefgym.feedback.comparison import Feedback
+
+MAX_ITERATIONS = 30
+TIE_PRIOR_SD = 3.0  # keeps the tie rate finite when every answer is a tie
+# The reward's offset is what ends of episodes teach; shrinking it as hard as the other weights
+# would make them stand in for it.
+CONSTANT_SHRINKAGE = 0.01
+
+
+class LinearFit(NamedTuple):
+    """Penalised maximum-likelihood weights and the curvature there, one row per member."""
+
+    weight: Float[Tensor, "member feature"]
+    parameters: list[Float[Tensor, "member parameter"]]
+    precision: Float[Tensor, "member feature feature"]
+
+
+def fit_linear(
+    features: Float[Tensor, "segment feature"],
+    feedback: Sequence[Feedback],
+    l2: Float[Tensor, " member"],
+    weights: Float[Tensor, "member answer"] | None = None,
+) -> LinearFit:
+    """Weights w that maximise sum(log-likelihood of features @ w) - l2/2 |w|^2, per member.
+
+    Members differ in their penalty and in how much each answer counts (`weights`, for folds).
+    The objective is concave for comparisons, so Newton steps with halving converge in a handful.
+    """
+    num_features = features.shape[1]
+    initial = [kind.initial_parameters().double() for kind in feedback]
+    sizes = [num_features, *(len(theta) for theta in initial)]
+    point = torch.cat([torch.zeros(num_features, dtype=torch.float64), *initial])
+    point = point.repeat(len(l2), 1)
+    prior = torch.full_like(point, TIE_PRIOR_SD**-2)
+    prior[:, :num_features] = l2[:, None]
+    prior[:, num_features - 1] *= CONSTANT_SHRINKAGE
+
+    def loss(at: Tensor) -> Float[Tensor, " member"]:
+        w, *parameters = at.split(sizes, dim=1)
+        returns = (w @ features.T)[:, :, None]
+        kinds = zip(feedback, parameters, strict=True)
+        likelihood = torch.cat([kind.log_likelihood(returns, theta) for kind, theta in kinds], 1)
+        if weights is not None:
+            likelihood = likelihood * weights
+        return (prior * at.square()).sum(1) / 2 - likelihood.sum(1)
+
+    value = loss(point)
+    for _ in range(MAX_ITERATIONS):
+        gradient, hessian = _derivatives(loss, point)
+        step = torch.linalg.solve(hessian, gradient)
+        point, new_value = _halve(loss, point, step, value)
+        done = bool((value - new_value <= 1e-9 * (1 + value.abs())).all())
+        value = new_value
+        if done:
+            break
+    _, hessian = _derivatives(loss, point)
+    weight, *parameters = point.split(sizes, dim=1)
+    return LinearFit(weight, list(parameters), hessian[:, :num_features, :num_features])
+
+
+def _derivatives(loss, point: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
+    """Gradient and Hessian of every member at once; members do not interact."""
+    at = point.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(at).sum(), at, create_graph=True)
+    size = point.shape[1]
+    directions = torch.eye(size, dtype=point.dtype)[:, None, :].expand(size, *point.shape)
+    (columns,) = torch.autograd.grad(gradient, at, directions, is_grads_batched=True)
+    return gradient.detach(), columns.permute(1, 0, 2)
+
+
+def _halve(loss, point, step, value):  # type: ignore[no-untyped-def]
+    """The longest of the steps 1, 1/2, 1/4 ... that does not raise a member's loss."""
+    best, best_value = point, value
+    pending = torch.ones(len(point), dtype=torch.bool)
+    for power in range(12):
+        trial = point - step * 0.5**power
+        trial_value = loss(trial)
+        good = pending & (trial_value <= value)
+        best = torch.where(good[:, None], trial, best)
+        best_value = torch.where(good, trial_value, best_value)
+        pending &= ~good
+        if not bool(pending.any()):
+            break
+    return best, best_value
+
+
+def held_out_linear(
+    features: Float[Tensor, "segment feature"],
+    feedback: Sequence[Feedback],
+    l2: Sequence[float],
+    train: Float[Tensor, "fold answer"],
+) -> Float[Tensor, " penalty"]:
+    """Cross-validated log-likelihood per answer of every penalty."""
+    num_folds, num_answers = train.shape
+    penalties = torch.tensor(l2, dtype=torch.float64).repeat_interleave(num_folds)
+    weights = train.repeat(len(l2), 1)
+    solution = fit_linear(features, feedback, penalties, weights)
+    returns = (solution.weight @ features.T)[:, :, None]
+    kinds = zip(feedback, solution.parameters, strict=True)
+    likelihood = torch.cat([kind.log_likelihood(returns, theta) for kind, theta in kinds], 1)
+    held_out = (likelihood * (1 - weights)).sum(1).view(len(l2), num_folds)
+    return held_out.sum(1) / num_answers
+
+
+def posterior_members(
+    solution: LinearFit, num_members: int, *, generator: torch.Generator
+) -> Float[Tensor, "member feature"]:
+    """Draws from the Laplace posterior of the first row, centred on its weight."""
+    mean, precision = solution.weight[0], solution.precision[0]
+    factor = torch.linalg.cholesky(precision)
+    noise = torch.randn(len(mean), num_members, dtype=torch.float64, generator=generator)
+    draws = torch.linalg.solve_triangular(factor.T, noise, upper=True).T
+    return mean + (draws - draws.mean(dim=0))

@@ -1,0 +1,224 @@
+"""A reward model: standardised inputs, one family of step reward, and a bounded output."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from jaxtyping import Bool, Float, Float32
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from prefgym.feedback.encoding import Batch
+from prefgym.feedback.reward_inputs import InputConfig, RewardInputs
+from prefgym.feedback.reward_nets import Family, LinearSquares, MLPEnsemble
+from prefgym.feedback.segment import Segments
+
+FORMAT = 1
+INPUT_BOUND = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RewardModelConfig:
+    """The shape of a reward model, whichever family it ends up in.
+
+    `output_bound` clips the standardised reward, `output_gain` scales what PPO sees.
+    """
+
+    inputs: InputConfig = InputConfig()
+    num_members: int = 3
+    hidden: tuple[int, ...] = (64, 64)
+    output_bound: float = 5.0
+    output_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.num_members < 1:
+            raise ValueError(f"num_members must be at least 1, got {self.num_members}")
+        if not (self.output_bound > 0 and self.output_gain > 0):
+            raise ValueError("output_bound and output_gain must be positive")
+
+
+class RewardModel(nn.Module):
+    """Learned reward of a step, `reward(state, action, next_state, done) -> (batch,)`.
+
+    Inside, `net` gives `(member, row, head)`. Input standardisation and output scaling are part
+    of the model and change only when it is fitted. A model that has learned nothing yet (no
+    answer, or ties only) gives -1 for every step: a neutral cost of time, which keeps a policy
+    exploring towards an end of the episode.
+    """
+
+    input_mean: Tensor
+    input_sd: Tensor
+    column_scale: Tensor
+    output_offset: Tensor
+    output_scale: Tensor
+    informed: Tensor
+
+    def __init__(
+        self, config: RewardModelConfig, inputs: RewardInputs, net: MLPEnsemble | LinearSquares
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.inputs = inputs
+        self.net = net
+        self.register_buffer("input_mean", torch.zeros(inputs.size))
+        self.register_buffer("input_sd", torch.ones(inputs.size))
+        self.register_buffer("column_scale", torch.from_numpy(inputs.column_scale))
+        self.register_buffer("output_offset", torch.zeros(()))
+        self.register_buffer("output_scale", torch.ones(()))
+        self.register_buffer("informed", torch.zeros((), dtype=torch.bool))
+
+    @property
+    def family(self) -> Family:
+        """Which of the two families the step reward belongs to."""
+        return "mlp" if isinstance(self.net, MLPEnsemble) else "linear"
+
+    def standardise(self, rows: Float[Tensor, "*batch input"]) -> Float[Tensor, "*batch input"]:
+        """Input rows in standard units, clamped, with the action columns scaled."""
+        units = ((rows - self.input_mean) / self.input_sd).clamp(-INPUT_BOUND, INPUT_BOUND)
+        return units * self.column_scale
+
+    def segment_inputs(self, segments: Segments) -> Float[Tensor, "segment time input"]:
+        """Standardised inputs of every step of the segments."""
+        rows = self.inputs.select(
+            segments.observations, segments.actions, segments.next_observations
+        )
+        return self.standardise(torch.from_numpy(rows))
+
+    @torch.inference_mode()
+    def returns(self, segments: Segments) -> Float[Tensor, "member segment head"]:
+        """Every member's return of each segment, in the units of the fitted likelihood."""
+        mask = torch.from_numpy(segments.mask)
+        return segment_returns(self.net, self.segment_inputs(segments), mask)
+
+    @torch.inference_mode()
+    def reward(
+        self, state: Batch, action: Batch, next_state: Batch, done: Batch
+    ) -> Float32[np.ndarray, " batch"]:
+        """Learned reward of a batch of steps: mean over members, standardised and bounded.
+
+        Raises:
+            ValueError: if a part does not fit the environment's spaces or is not finite.
+        """
+        del done  # an absorbing state earns nothing: the episode's end needs no case of its own
+        rows = self.inputs.rows(state, action, next_state)
+        if not bool(self.informed):
+            return np.full(len(rows), -1.0, np.float32)
+        step = self.net(self.standardise(torch.from_numpy(rows))).mean(dim=(0, 2))
+        return self.scale_output(step).numpy()
+
+    def scale_output(self, step_reward: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """What PPO sees of a step reward."""
+        bound = self.config.output_bound
+        units = (step_reward - self.output_offset) / self.output_scale
+        return units.clamp(-bound, bound) * self.config.output_gain
+
+    def to_bytes(self) -> bytes:
+        """The model as one safetensors document; equal models give equal bytes."""
+        tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
+        header = {
+            "format": FORMAT,
+            "family": self.family,
+            "config": asdict(self.config),
+            "num_inputs": self.inputs.size,
+        }
+        return save_tensors(tensors, metadata={"prefgym": json.dumps(header, sort_keys=True)})
+
+
+def segment_returns(
+    net: nn.Module, inputs: Float[Tensor, "segment time input"], mask: Bool[Tensor, "segment time"]
+) -> Float[Tensor, "member segment head"]:
+    """Masked sums of step rewards over sqrt(time).
+
+    The absorbing state after a true termination counts 0, so padded steps add nothing; dividing
+    by sqrt(time) keeps the logit's spread independent of the segment's length.
+    """
+    num_segments, num_steps, _ = inputs.shape
+    step = net(inputs.reshape(num_segments * num_steps, -1))
+    step = step.view(len(step), num_segments, num_steps, -1)
+    weight = mask.to(step.dtype) / num_steps**0.5
+    return (step * weight[None, :, :, None]).sum(dim=2)
+
+
+def new_reward_model(
+    config: RewardModelConfig,
+    inputs: RewardInputs,
+    family: Family,
+    *,
+    generator: torch.Generator,
+) -> RewardModel:
+    """An uninformed reward model of one family."""
+    net: MLPEnsemble | LinearSquares
+    if family == "mlp":
+        net = MLPEnsemble(
+            inputs.size,
+            num_members=config.num_members,
+            hidden=config.hidden,
+            generator=generator,
+        )
+    else:
+        net = LinearSquares(inputs.size, num_members=config.num_members)
+    return RewardModel(config, inputs, net)
+
+
+def reward_model_from_bytes(
+    document: bytes,
+    observation_space: spaces.Space[object],
+    action_space: spaces.Space[object],
+    observation_names: tuple[str, ...] = (),
+) -> RewardModel:
+    """The inverse of `RewardModel.to_bytes` for an environment with these spaces.
+
+    Raises:
+        ValueError: if the document is corrupt, newer than this version, or made for other spaces.
+    """
+    try:
+        length = int.from_bytes(document[:8], "little")
+        header = json.loads(json.loads(document[8 : 8 + length])["__metadata__"]["prefgym"])
+        tensors = load_tensors(document)
+    except (KeyError, ValueError, SafetensorError) as error:
+        raise ValueError(f"not a prefgym reward model, or damaged: {error}") from error
+    if header["format"] > FORMAT:
+        raise ValueError(
+            f"reward model must have format <= {FORMAT}, got {header['format']}; update prefgym"
+        )
+    values = header["config"]
+    inner = values["inputs"]
+    input_config = InputConfig(**{**inner, "names": tuple(inner["names"])})
+    config = RewardModelConfig(
+        **{**values, "inputs": input_config, "hidden": tuple(values["hidden"])}
+    )
+    inputs = RewardInputs(input_config, observation_space, action_space, observation_names)
+    if inputs.size != header["num_inputs"]:
+        raise ValueError(
+            f"reward model reads {header['num_inputs']} numbers per step, but this environment "
+            f"gives {inputs.size}; was it fitted for another environment?"
+        )
+    model = new_reward_model(config, inputs, header["family"], generator=torch.Generator())
+    model.load_state_dict(tensors)
+    return model
+
+
+def load_reward_model(
+    path: Path,
+    observation_space: spaces.Space[object],
+    action_space: spaces.Space[object],
+    observation_names: tuple[str, ...] = (),
+) -> RewardModel:
+    """The reward model in a file written from `RewardModel.to_bytes`."""
+    try:
+        return reward_model_from_bytes(
+            path.read_bytes(), observation_space, action_space, observation_names
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def digest(model: RewardModel) -> str:
+    """SHA-256 of the model's bytes."""
+    return hashlib.sha256(model.to_bytes()).hexdigest()

@@ -1,0 +1,74 @@
+"""The two families of step reward: a batched MLP ensemble, and a linear model on squares.
+
+Both map standardised input rows to `(member, row, head)`. An ensemble is one module with a
+leading member axis, never a list of networks.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Family = Literal["mlp", "linear"]
+
+
+class MLPEnsemble(nn.Module):
+    """Independent ReLU networks with a tanh output, evaluated as one batched product."""
+
+    def __init__(
+        self,
+        num_inputs: int,
+        *,
+        num_members: int = 3,
+        hidden: tuple[int, ...] = (64, 64),
+        num_heads: int = 1,
+        generator: torch.Generator,
+    ) -> None:
+        """Draw weights uniformly within 1/sqrt(fan in); the last layer starts ten times smaller.
+
+        A bounded output with a small start is the measured cure for lost seeds (unbounded: the
+        worst Pendulum seed of six fell from -260 to -903).
+        """
+        super().__init__()
+        sizes = (num_inputs, *hidden, num_heads)
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            bound = fan_in**-0.5 * (0.1 if layer == len(hidden) else 1.0)
+            weight = torch.empty(num_members, fan_in, fan_out)
+            bias = torch.empty(num_members, 1, fan_out)
+            self.weights.append(nn.Parameter(weight.uniform_(-bound, bound, generator=generator)))
+            self.biases.append(nn.Parameter(bias.uniform_(-bound, bound, generator=generator)))
+
+    def forward(self, rows: Float[Tensor, "row input"]) -> Float[Tensor, "member row head"]:
+        """Step rewards in (-1, 1) of every member."""
+        hidden = rows.expand(len(self.weights[0]), *rows.shape)
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            hidden = torch.baddbmm(bias, hidden, weight)
+            hidden = torch.tanh(hidden) if layer == last else torch.relu(hidden)
+        return hidden
+
+
+def square_features(rows: Float[Tensor, "row input"]) -> Float[Tensor, "row feature"]:
+    """The inputs, their squares, and a constant: `feature` = 2 * `input` + 1."""
+    return torch.cat([rows, rows.square(), torch.ones_like(rows[:, :1])], dim=1)
+
+
+class LinearSquares(nn.Module):
+    """A reward linear in the inputs and their squares; members are draws from its posterior.
+
+    The members' mean is the fitted weight itself.
+    """
+
+    weight: Tensor
+
+    def __init__(self, num_inputs: int, *, num_members: int = 3, num_heads: int = 1) -> None:
+        super().__init__()
+        shape = (num_members, 2 * num_inputs + 1, num_heads)
+        self.register_buffer("weight", torch.zeros(shape))
+
+    def forward(self, rows: Float[Tensor, "row input"]) -> Float[Tensor, "member row head"]:
+        """Step rewards of every member."""
+        return square_features(rows) @ self.weight

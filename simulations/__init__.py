@@ -1,0 +1,1 @@
+"""Worlds and people: traffic, drivers and simulated raters, in plain numpy."""

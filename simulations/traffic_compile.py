@@ -1,0 +1,48 @@
+"""Compiles the traffic kernels, or leaves them as plain Python when numba's JIT is disabled."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FOLDER = Path(__file__).parent
+
+
+def _sources_digest() -> str:
+    """Names the present text of all kernel files.
+
+    numba's disk cache notices a change of the file a kernel stands in, but not of the files whose
+    functions it calls; a cache folder per text makes a stale kernel impossible.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_FOLDER.glob("traffic*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_CACHE_NAME = f"kernels-{_sources_digest()}"
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Returns the function compiled: serial, without fastmath, cached on disk where that is possible.
+
+    Without fastmath every operation rounds as IEEE 754 says, so the compiled kernel gives the
+    bytes of the plain Python function (`NUMBA_DISABLE_JIT=1`).
+    """
+    # A run-time type checker wraps the function; compiled code cannot call it.
+    plain = inspect.unwrap(function)
+    user_folder = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(Path(user_folder or _FOLDER / "__pycache__") / _CACHE_NAME)
+    try:
+        kernel: Callable[P, R] = numba.njit(cache=True, error_model="numpy", _nrt=False)(plain)
+    except RuntimeError:  # numba: "no locator available", nowhere to write
+        kernel = numba.njit(error_model="numpy", _nrt=False)(plain)
+    finally:
+        numba.config.CACHE_DIR = user_folder
+    return kernel

@@ -1,0 +1,197 @@
+"""How one driver behaves: the car-following model IDM and the lane-change model MOBIL."""
+
+from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.traffic_layout import (
+    BRAKE_ROOT,
+    CHANGE_TIME,
+    CLOSING,
+    DESIRED_SPEED,
+    FOLLOWER,
+    GAP,
+    HALF_LENGTH,
+    IDEAL,
+    LANE,
+    LANE_CHANGE_TIME,
+    LEADER,
+    MAX_ACCEL,
+    OLD_LEADER,
+    POLITENESS,
+    SPEED,
+    STANDSTILL_GAP,
+    TIME_GAP,
+    Cars,
+    Lanes,
+    X,
+)
+from prefgym.simulations.traffic_neighbours import gap_between, next_ahead, next_behind, signed
+
+SAFE_BRAKING = 2.0  # b_safe [m/s2], what a lane change may ask of the changer and the new follower
+CHANGE_THRESHOLD = 0.3  # a_thr [m/s2]
+RAMP_URGENCY = 3.3  # [m/s2] by which a_thr has fallen at the ramp's end
+MIN_CHANGE_GAP = 2.0  # [m] between bumpers
+SHORTEST_GAP = 0.1  # [m] keeps IDM finite for touching cars
+NO_GAIN = -1e9  # [m/s2] of a change that is out of the question
+
+
+@compiled
+def idm_accel(
+    speed: float,
+    closing: float,
+    gap: float,
+    desired_speed: float,
+    time_gap: float,
+    standstill_gap: float,
+    max_accel: float,
+    brake_root: float,
+) -> float:
+    """Returns the acceleration of the intelligent driver model [m/s2].
+
+    a (1 - (v/v0)^4 - (s*/s)^2) with s* = s0 + max(0, v T + v dv / (2 sqrt(a b))); Treiber, Hennecke
+    and Helbing 2000, Physical Review E 62, p. 1805.
+
+    Args:
+        closing: own speed minus the leader's [m/s].
+        gap: between the bumpers [m].
+        brake_root: 2 sqrt(a b) [m/s2].
+    """
+    pace = speed / desired_speed
+    square = pace * pace
+    wanted = standstill_gap + max(0.0, speed * (time_gap + closing / brake_root))
+    ratio = wanted / max(gap, SHORTEST_GAP)
+    return max_accel * (1.0 - square * square - ratio * ratio)
+
+
+@compiled
+def accel_towards(
+    cars: Cars, car: int, leader_speed: float, gap: float, time_gap: float
+) -> float:
+    """Returns the IDM acceleration of a car behind anything at a gap [m/s2]."""
+    return idm_accel(
+        cars[SPEED, car],
+        cars[SPEED, car] - leader_speed,
+        gap,
+        cars[DESIRED_SPEED, car],
+        time_gap,
+        cars[STANDSTILL_GAP, car],
+        cars[MAX_ACCEL, car],
+        cars[BRAKE_ROOT, car],
+    )
+
+
+@compiled
+def accel_behind(cars: Cars, ring: float, car: int, leader: int, time_gap: float) -> float:
+    """Returns the IDM acceleration of a car behind another [m/s2]."""
+    gap = gap_between(cars, ring, car, leader)
+    return accel_towards(cars, car, cars[SPEED, leader], gap, time_gap)
+
+
+@compiled
+def plan_accelerations(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> None:
+    """Writes what every driver without perception error would do [m/s2].
+
+    In the first half of a lane change the old lane's leader still counts, at half the time gap;
+    on the ramp its end is a standing car.
+    """
+    num_cars = cars.shape[1]
+    for car in range(num_cars):  # kept free of branches: the compiler does four cars at once
+        cars[IDEAL, car] = idm_accel(
+            cars[SPEED, car],
+            cars[CLOSING, car],
+            cars[GAP, car],
+            cars[DESIRED_SPEED, car],
+            cars[TIME_GAP, car],
+            cars[STANDSTILL_GAP, car],
+            cars[MAX_ACCEL, car],
+            cars[BRAKE_ROOT, car],
+        )
+    for car in range(num_cars):
+        if cars[CHANGE_TIME, car] < 0.5 * LANE_CHANGE_TIME:
+            time_gap = 0.5 * cars[TIME_GAP, car]
+            accel = accel_behind(cars, ring, car, lanes[OLD_LEADER, car], time_gap)
+            cars[IDEAL, car] = min(cars[IDEAL, car], accel)
+        if ramp_end > 0.0 and lanes[LANE, car] == 0:
+            gap = ramp_end - cars[X, car] - cars[HALF_LENGTH, car]
+            accel = accel_towards(cars, car, 0.0, gap, cars[TIME_GAP, car])
+            cars[IDEAL, car] = min(cars[IDEAL, car], accel)
+
+
+@compiled
+def urgency(cars: Cars, lanes: Lanes, ramp_end: float, car: int) -> float:
+    """Returns how far along the ramp a car is, 0 to 1; 0 off the ramp."""
+    if ramp_end > 0.0 and lanes[LANE, car] == 0:
+        return min(1.0, cars[X, car] / ramp_end)
+    return 0.0
+
+
+@compiled
+def courtesy_gain(cars: Cars, lanes: Lanes, ring: float, car: int) -> float:
+    """Returns what the old follower gains when a car leaves its lane, politely weighed [m/s2]."""
+    follower = lanes[FOLLOWER, car]
+    if follower == car:
+        return 0.0
+    freed = accel_behind(cars, ring, follower, lanes[LEADER, car], cars[TIME_GAP, follower])
+    return cars[POLITENESS, car] * (freed - cars[IDEAL, follower])
+
+
+@compiled
+def free_accel(cars: Cars, car: int) -> float:
+    """Returns the IDM acceleration on an empty road [m/s2]."""
+    pace = cars[SPEED, car] / cars[DESIRED_SPEED, car]
+    square = pace * pace
+    return cars[MAX_ACCEL, car] * (1.0 - square * square)
+
+
+@compiled
+def lane_gain(
+    cars: Cars, lanes: Lanes, ring: float, car: int, target: int, bar: float, safe: float
+) -> float:
+    """Returns by how much a lane change clears a bar [m/s2], NO_GAIN if it is unsafe.
+
+    Args:
+        bar: the acceleration to beat [m/s2].
+        safe: what the changer and the new follower must not fall below [m/s2].
+    """
+    front = next_ahead(cars, lanes, car, target)
+    if front < 0:
+        gain = free_accel(cars, car) - bar
+    else:
+        gap = gap_between(cars, ring, car, front)
+        accel = accel_towards(cars, car, cars[SPEED, front], gap, cars[TIME_GAP, car])
+        gain = accel - bar
+        if gain <= 0.0 or gap < MIN_CHANGE_GAP or accel < safe:
+            return NO_GAIN
+    rear = next_behind(cars, lanes, car, target)
+    if rear < 0:
+        return gain
+    gap = gap_between(cars, ring, rear, car)
+    accel = accel_towards(cars, rear, cars[SPEED, car], gap, cars[TIME_GAP, rear])
+    if gap < MIN_CHANGE_GAP or accel < safe:
+        return NO_GAIN
+    return gain + cars[POLITENESS, car] * (accel - cars[IDEAL, rear])
+
+
+@compiled
+def preferred_lane(
+    cars: Cars, lanes: Lanes, ring: float, ramp_end: float, num_lanes: int, car: int
+) -> int:
+    """Returns the lane MOBIL would change to, the present one if no change pays.
+
+    a_c' - a_c + p (a_n' - a_n + a_o' - a_o) > a_thr: own advantage plus, politely, the new and the
+    old follower's (Kesting, Treiber & Helbing 2007, Transportation Research Record 1999, p. 86),
+    under the safety criterion a_n' > -b_safe. Both bars fall towards the ramp's end.
+    """
+    lane = signed(lanes, LANE, car)
+    hurry = urgency(cars, lanes, ramp_end, car)
+    bar = cars[IDEAL, car] - courtesy_gain(cars, lanes, ring, car)
+    bar += CHANGE_THRESHOLD - RAMP_URGENCY * hurry
+    if free_accel(cars, car) <= bar:  # not even an empty lane would pay
+        return lane
+    safe = -SAFE_BRAKING * (1.0 + hurry)
+    best, best_gain = lane, 0.0
+    lowest = 1 if ramp_end > 0.0 else 0
+    for target in (lane - 1, lane + 1):
+        if lowest <= target < num_lanes:
+            gain = lane_gain(cars, lanes, ring, car, target, bar, safe)
+            if gain > best_gain:
+                best, best_gain = target, gain
+    return best

@@ -46,24 +46,30 @@ class LoopConfig:
     `rounds` label rounds are spread evenly from the end of the warm-up to `label_fraction` of all
     steps; the first gets `first_share` of the labels. `explore` names the behaviour that the
     first round also shows: "none", "held" (random actions held for random times) or "styles"
-    (the environment's own diverse behaviours); its steps count towards `steps`.
+    (the environment's own diverse behaviours); its `explore_steps` count towards `steps`. Queries
+    are cut from the latest `pool_steps`; `old_share` of the partners are segments labelled before.
     """
 
     labels: int = 200
     steps: int = 100_000
     rounds: int = 5
     first_share: float = 1 / 3
-    warmup_rollouts: int = 4
-    label_fraction: float = 0.35
+    warmup_steps: int = 8192
+    label_fraction: float = 0.45
     segment_length: int = 25
     anchored_share: float = 0.5
-    old_share: float = 0.0
-    pool_rollouts: int = 8
+    old_share: float = 0.5
+    pool_steps: int = 16_384
     candidates: int = 10
     selection: Selection = "uniform"
-    explore: Literal["none", "held", "styles"] = "none"
-    explore_steps: int = 0
+    explore: Literal["none", "held", "styles"] = "held"
+    explore_steps: int = 8000
     held_out: int = 500
+
+    @property
+    def exploration(self) -> int:
+        """Environment steps of the exploring behaviour."""
+        return 0 if self.explore == "none" else self.explore_steps
 
     def __post_init__(self) -> None:
         if not 1 <= self.rounds <= max(self.labels, 1):
@@ -84,10 +90,10 @@ class RunConfig:
     env_kwargs: Mapping[str, EnvValue] = field(default_factory=dict)
     seed: int = 0
     teacher: Teacher = field(default_factory=lambda: Teacher("oracle"))
-    loop: LoopConfig = LoopConfig()
-    ppo: PPOConfig = PPOConfig()
-    reward_model: RewardModelConfig = RewardModelConfig()
-    fit: FitConfig = FitConfig()
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
 
 
 def to_json(config: RunConfig) -> dict[str, object]:

@@ -33,7 +33,12 @@ class Evaluation:
         return float(self.returns.std(ddof=1) / np.sqrt(len(self.returns)))
 
     def row(
-        self, name: str, info: EnvInfo, *, labels: int | None = None, steps: int | None = None,
+        self,
+        name: str,
+        info: EnvInfo,
+        *,
+        labels: int | None = None,
+        steps: int | None = None,
         seconds: float | None = None,
     ) -> dict[str, object]:
         """The evaluation as a line of a run's metrics."""

@@ -103,14 +103,14 @@ class PreferenceLoop:
             self.info.observation_names,
         )
         venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)
-        capacity = config.loop.pool_rollouts * config.ppo.num_steps
-        self.recorder = Recorder(venv, max(capacity, config.loop.segment_length))
+        per_env = max(-(-config.loop.pool_steps // config.ppo.num_envs), config.loop.segment_length)
+        self.recorder = Recorder(venv, per_env)
         uninformed = new_reward_model(
             config.reward_model, self.inputs, "linear", generator=torch.Generator()
         )
         self.learned = LearnedRewardVecEnv(self.recorder, uninformed)
         self.ppo = build_ppo(config.ppo, self.learned, seed=self._seed(0, TRAIN))
-        self.pool = Pool(capacity * config.ppo.num_envs)
+        self.pool = Pool(config.loop.pool_steps)
         self.done = Progress(0, 0, 0, 0, 0, metrics_size(folder), {})
         self._restore()
 
@@ -164,7 +164,7 @@ class PreferenceLoop:
         env_steps = self.done.env_steps
         if stage.rollouts:
             env_steps += self._train(number, stage, begin, outcome)
-        if number == 0 and self.config.loop.explore_steps:
+        if number == 0 and self.config.loop.exploration:
             env_steps += self._explore(number)
         counts = {"asked": self.done.asked, "labels": self.done.labels}
         if stage.labels:
@@ -174,8 +174,13 @@ class PreferenceLoop:
             self._fit(number, asked, store, env_steps, counts, begin, outcome)
         outcome.rows += self._warnings(number, env_steps, outcome)
         outcome.rows.append(
-            {"kind": "stage", "stage": number, "step": env_steps,
-             "gold_return": outcome.gold_return, "seconds": time.perf_counter() - begin}
+            {
+                "kind": "stage",
+                "stage": number,
+                "step": env_steps,
+                "gold_return": outcome.gold_return,
+                "seconds": time.perf_counter() - begin,
+            }
         )
         append_metrics(self.folder, outcome.rows)
         self._save(number, env_steps, counts, self.done.num_fits + bool(stage.labels))
@@ -207,7 +212,7 @@ class PreferenceLoop:
         """Record the exploring behaviour that the first label round also shows."""
         loop, num_envs = self.config.loop, self.config.ppo.num_envs
         venv = make_vec_env(self.config.env_id, self.config.env_kwargs, num_envs)
-        num_steps = loop.explore_steps // num_envs
+        num_steps = loop.exploration // num_envs
         recorder = Recorder(venv, num_steps)
         rng = self._rng(number, EXPLORE)
         policy = explorer(loop.explore, self.info.action_space, num_envs, rng=rng)
@@ -263,9 +268,7 @@ class PreferenceLoop:
         )
         self.learned.reward_model = model
         raise_exploration(self.ppo, self.config.ppo.log_std_floor)
-        outcome.correlation = step_correlation(
-            model, asked.queries.segments, self.info.weights
-        )
+        outcome.correlation = step_correlation(model, asked.queries.segments, self.info.weights)
         row = self._round_row(asked, found, outcome)
         row |= {"round": self.done.num_fits + 1, "step": env_steps, "agreement_before_fit": before}
         calibration = self._held_out(number, dataset.segments, model, row)
@@ -368,9 +371,7 @@ def _agreement(model: RewardModel, asked: Asked) -> float | None:
     return float(np.mean((probability > 0.5) == (asked.answers.preference[decided] > 0.5)))
 
 
-def step_correlation(
-    model: RewardModel, segments: Segments, weights: np.ndarray
-) -> float | None:
+def step_correlation(model: RewardModel, segments: Segments, weights: np.ndarray) -> float | None:
     """Correlation of learned and gold reward over real steps; None where either is constant."""
     with torch.inference_mode():
         rows = model.segment_inputs(segments)[torch.from_numpy(segments.mask)]

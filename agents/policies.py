@@ -15,9 +15,7 @@ Policy = Callable[[Any], np.ndarray]
 """Observations of a batch of environments -> an action for each."""
 
 
-def sample_actions(
-    space: gym.Space[Any], num_envs: int, *, rng: np.random.Generator
-) -> np.ndarray:
+def sample_actions(space: gym.Space[Any], num_envs: int, *, rng: np.random.Generator) -> np.ndarray:
     """Uniform random actions; unbounded Box sides count as [-1, 1]."""
     match space:
         case spaces.Discrete():
@@ -33,9 +31,7 @@ def sample_actions(
     raise TypeError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, got {space}")
 
 
-def random_policy(
-    space: gym.Space[Any], num_envs: int, *, rng: np.random.Generator
-) -> Policy:
+def random_policy(space: gym.Space[Any], num_envs: int, *, rng: np.random.Generator) -> Policy:
     """A fresh uniform action at every step."""
     return lambda observations: sample_actions(space, num_envs, rng=rng)
 

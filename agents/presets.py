@@ -16,7 +16,7 @@ from prefgym.feedback.reward_model import RewardModelConfig
 PPO_PRESETS: Mapping[str, PPOConfig] = {
     "Pendulum-v1": PPOConfig(gamma=0.95),
     "CartPole-v1": PPOConfig(gamma=0.98, gae_lambda=0.9),
-    "Acrobot-v1": PPOConfig(gae_lambda=0.94, normalise_observations=True),
+    "Acrobot-v1": PPOConfig(num_envs=8, gae_lambda=0.94, normalise_observations=True),
     "MountainCarContinuous-v0": PPOConfig(
         gamma=0.9999, gae_lambda=0.9, learning_rate=3e-4, normalise_observations=True
     ),
@@ -79,12 +79,12 @@ def _driving(config: RunConfig) -> RunConfig:
         steps=240_000,
         rounds=6,
         first_share=0.3,
-        warmup_rollouts=0,
+        warmup_steps=0,
         label_fraction=5 / 6,
         segment_length=20,
         anchored_share=0.0,
         old_share=0.5,
-        pool_rollouts=2,
+        pool_steps=2 * 64 * 64,
         explore="styles",
         explore_steps=64 * 80,
     )

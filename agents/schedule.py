@@ -24,19 +24,17 @@ def stages(loop: LoopConfig, ppo: PPOConfig) -> tuple[Stage, ...]:
     Raises:
         ValueError: if the steps do not suffice for one rollout after the warm-up.
     """
-    total = (loop.steps - loop.explore_steps) // ppo.rollout
-    if total <= loop.warmup_rollouts:
-        need = (loop.warmup_rollouts + 1) * ppo.rollout + loop.explore_steps
+    total = (loop.steps - loop.exploration) // ppo.rollout
+    warmup = -(-loop.warmup_steps // ppo.rollout)
+    if total <= warmup:
+        need = (warmup + 1) * ppo.rollout + loop.exploration
         raise ValueError(
             f"steps must be at least {need} (exploration, warm-up and one rollout of "
             f"{ppo.rollout}), got {loop.steps}"
         )
-    last = max(loop.warmup_rollouts, int(loop.label_fraction * total))
+    last = max(warmup, int(loop.label_fraction * total))
     spans = max(loop.rounds - 1, 1)
-    marks = [
-        loop.warmup_rollouts + round((last - loop.warmup_rollouts) * i / spans)
-        for i in range(loop.rounds)
-    ]
+    marks = [warmup + round((last - warmup) * i / spans) for i in range(loop.rounds)]
     found = [
         Stage(mark - before, labels)
         for before, mark, labels in zip([0, *marks[:-1]], marks, label_shares(loop), strict=True)

@@ -10,7 +10,7 @@ from prefgym.agents.config import EnvValue, RunConfig
 from prefgym.agents.loop import PreferenceLoop, silent
 from prefgym.agents.policies import Policy, trained_policy
 from prefgym.agents.ppo import build_ppo
-from prefgym.agents.presets import BASELINES, preset
+from prefgym.agents.presets import preset
 from prefgym.agents.run import create, read_config
 from prefgym.agents.vec_env import make_vec_env
 from prefgym.feedback.rater import Rater

@@ -83,9 +83,7 @@ def open_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
-def insert_missing(
-    dialect_name: str, table: sa.Table
-) -> sqlite.dml.Insert | postgresql.dml.Insert:
+def insert_missing(dialect_name: str, table: sa.Table) -> sqlite.dml.Insert | postgresql.dml.Insert:
     """An insertion that leaves rows alone whose key is there."""
     insert = postgresql.insert if dialect_name == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()

@@ -3,6 +3,7 @@
 from prefgym.simulations.traffic_compile import compiled
 from prefgym.simulations.traffic_layout import (
     BRAKE_ROOT,
+    BRAKING,
     CHANGE_TIME,
     CLOSING,
     DESIRED_SPEED,
@@ -34,31 +35,31 @@ NO_GAIN = -1e9  # [m/s2] of a change that is out of the question
 
 
 @compiled
-def idm_accel(
-    speed: float,
-    closing: float,
-    gap: float,
-    desired_speed: float,
-    time_gap: float,
-    standstill_gap: float,
-    max_accel: float,
-    brake_root: float,
-) -> float:
-    """Returns the acceleration of the intelligent driver model [m/s2].
+def free_accel(cars: Cars, car: int) -> float:
+    """Returns what the intelligent driver model does on an empty road, a (1 - (v/v0)^4) [m/s2].
 
-    a (1 - (v/v0)^4 - (s*/s)^2) with s* = s0 + max(0, v T + v dv / (2 sqrt(a b))); Treiber, Hennecke
-    and Helbing 2000, Physical Review E 62, p. 1805.
+    Treiber, Hennecke and Helbing 2000, Physical Review E 62, p. 1805, as `leader_braking`.
+    """
+    pace = cars[SPEED, car] / cars[DESIRED_SPEED, car]
+    square = pace * pace
+    return cars[MAX_ACCEL, car] * (1.0 - square * square)
+
+
+@compiled
+def leader_braking(cars: Cars, car: int, closing: float, gap: float, time_gap: float) -> float:
+    """Returns what the model takes off for a leader, a (s*/s)^2 [m/s2].
+
+    s* = s0 + max(0, v T + v dv / (2 sqrt(a b))).
 
     Args:
-        closing: own speed minus the leader's [m/s].
-        gap: between the bumpers [m].
-        brake_root: 2 sqrt(a b) [m/s2].
+        closing: own speed minus the leader's, dv [m/s].
+        gap: between the bumpers, s [m].
+        time_gap: T [s].
     """
-    pace = speed / desired_speed
-    square = pace * pace
-    wanted = standstill_gap + max(0.0, speed * (time_gap + closing / brake_root))
+    reach = time_gap + closing / cars[BRAKE_ROOT, car]
+    wanted = cars[STANDSTILL_GAP, car] + max(0.0, cars[SPEED, car] * reach)
     ratio = wanted / max(gap, SHORTEST_GAP)
-    return max_accel * (1.0 - square * square - ratio * ratio)
+    return cars[MAX_ACCEL, car] * (ratio * ratio)
 
 
 @compiled
@@ -66,16 +67,8 @@ def accel_towards(
     cars: Cars, car: int, leader_speed: float, gap: float, time_gap: float
 ) -> float:
     """Returns the IDM acceleration of a car behind anything at a gap [m/s2]."""
-    return idm_accel(
-        cars[SPEED, car],
-        cars[SPEED, car] - leader_speed,
-        gap,
-        cars[DESIRED_SPEED, car],
-        time_gap,
-        cars[STANDSTILL_GAP, car],
-        cars[MAX_ACCEL, car],
-        cars[BRAKE_ROOT, car],
-    )
+    closing = cars[SPEED, car] - leader_speed
+    return free_accel(cars, car) - leader_braking(cars, car, closing, gap, time_gap)
 
 
 @compiled
@@ -94,25 +87,23 @@ def plan_accelerations(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -
     """
     num_cars = cars.shape[1]
     for car in range(num_cars):  # kept free of branches: the compiler does four cars at once
-        cars[IDEAL, car] = idm_accel(
-            cars[SPEED, car],
-            cars[CLOSING, car],
-            cars[GAP, car],
-            cars[DESIRED_SPEED, car],
-            cars[TIME_GAP, car],
-            cars[STANDSTILL_GAP, car],
-            cars[MAX_ACCEL, car],
-            cars[BRAKE_ROOT, car],
-        )
+        braking = leader_braking(cars, car, cars[CLOSING, car], cars[GAP, car], cars[TIME_GAP, car])
+        cars[BRAKING, car] = braking
+        cars[IDEAL, car] = free_accel(cars, car) - braking
     for car in range(num_cars):
+        braking = 0.0
         if cars[CHANGE_TIME, car] < 0.5 * LANE_CHANGE_TIME:
-            time_gap = 0.5 * cars[TIME_GAP, car]
-            accel = accel_behind(cars, ring, car, lanes[OLD_LEADER, car], time_gap)
-            cars[IDEAL, car] = min(cars[IDEAL, car], accel)
+            leader = lanes[OLD_LEADER, car]
+            closing = cars[SPEED, car] - cars[SPEED, leader]
+            gap = gap_between(cars, ring, car, leader)
+            braking = leader_braking(cars, car, closing, gap, 0.5 * cars[TIME_GAP, car])
         if ramp_end > 0.0 and lanes[LANE, car] == 0:
             gap = ramp_end - cars[X, car] - cars[HALF_LENGTH, car]
-            accel = accel_towards(cars, car, 0.0, gap, cars[TIME_GAP, car])
-            cars[IDEAL, car] = min(cars[IDEAL, car], accel)
+            wall = leader_braking(cars, car, cars[SPEED, car], gap, cars[TIME_GAP, car])
+            braking = max(braking, wall)
+        if braking > cars[BRAKING, car]:
+            cars[IDEAL, car] += cars[BRAKING, car] - braking
+            cars[BRAKING, car] = braking
 
 
 @compiled
@@ -131,14 +122,6 @@ def courtesy_gain(cars: Cars, lanes: Lanes, ring: float, car: int) -> float:
         return 0.0
     freed = accel_behind(cars, ring, follower, lanes[LEADER, car], cars[TIME_GAP, follower])
     return cars[POLITENESS, car] * (freed - cars[IDEAL, follower])
-
-
-@compiled
-def free_accel(cars: Cars, car: int) -> float:
-    """Returns the IDM acceleration on an empty road [m/s2]."""
-    pace = cars[SPEED, car] / cars[DESIRED_SPEED, car]
-    square = pace * pace
-    return cars[MAX_ACCEL, car] * (1.0 - square * square)
 
 
 @compiled

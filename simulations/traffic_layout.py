@@ -39,7 +39,8 @@ POLITENESS = 14  # p [1]
 GAP = 15  # [m] to the leader, bumper to bumper
 CLOSING = 16  # [m/s] own speed minus the leader's
 KICK = 17  # [1] innovation of the perception error, in (0, 1)
-NUM_CAR_ROWS = 18
+BRAKING = 18  # [m/s2] the part of the driver model's answer that the leader causes
+NUM_CAR_ROWS = 19
 
 # lanes
 LANE = 0  # present lane, the target from the first moment of a change; PARKED: off the road

@@ -1,9 +1,10 @@
 """One sub-step of physics for one world: decide, accelerate, move, collide."""
 
 from prefgym.simulations.traffic_compile import compiled
-from prefgym.simulations.traffic_driver import free_accel, plan_accelerations, preferred_lane
+from prefgym.simulations.traffic_driver import plan_accelerations, preferred_lane
 from prefgym.simulations.traffic_layout import (
     ACCEL,
+    BRAKING,
     CAR_WIDTH,
     CHANGE_TIME,
     EGO,
@@ -39,7 +40,8 @@ from prefgym.simulations.traffic_layout import (
 from prefgym.simulations.traffic_neighbours import look_around, signed
 from prefgym.simulations.traffic_random import two_uniforms
 
-GAP_ERROR = 0.0  # [s2/m] relative misjudgement of the gap per ERROR_SCALE
+GAP_ERROR = 0.6  # [s2/m] relative misjudgement of nearness, 1/gap, per error of acceleration
+MIN_NEARNESS, MAX_NEARNESS = 0.5, 1.5
 CRASH_RANGE = 30.0  # [m] half of two long vehicles and the way of a sub-step
 
 
@@ -103,7 +105,8 @@ def accelerate(
 ) -> None:
     """Finds every car's next acceleration: IDM plus the driver's error, behind the actuator lag.
 
-    The error is an AR(1) process; its innovations are uniform, and it is itself their weighted sum
+    The error is an AR(1) process: an unwanted acceleration and, by the same whim, a leader who
+    seems nearer or farther than it is, which matters the more the closer one follows. Its innovations are uniform, and it is itself their weighted sum
     over some 30 sub-steps, hence close to Gaussian (excess kurtosis -.04).
     """
     num_cars = cars.shape[1]
@@ -112,35 +115,29 @@ def accelerate(
     for car in range(num_cars):
         error = keep * cars[ERROR, car] + kick * (2.0 * cars[KICK, car] - 1.0)
         cars[ERROR, car] = error
-        ideal = cars[IDEAL, car]
-        # The part of IDM that the leader causes, as it is for a gap misjudged by a factor.
-        braking = max(0.0, free_accel(cars, car) - ideal)
-        factor = 1.0 + GAP_ERROR * cars[ERROR_SCALE, car] * min(3.0, max(-3.0, error))
-        misjudged = braking * (1.0 - 1.0 / (factor * factor))
-        target = ideal + misjudged + cars[ERROR_SCALE, car] * error
+        slip = cars[ERROR_SCALE, car] * error
+        nearness = min(MAX_NEARNESS, max(MIN_NEARNESS, 1.0 - GAP_ERROR * slip))
+        misjudged = cars[BRAKING, car] * (1.0 - nearness * nearness)
+        target = cars[IDEAL, car] + misjudged + slip
         target = min(MAX_TARGET_ACCEL, max(MIN_ACCEL, target))
         accel = cars[ACCEL, car]
         cars[NEXT_ACCEL, car] = accel + lag * (target - accel)
 
 
 @compiled
-def move(cars: Cars, lanes: Lanes, ring: float, dt: float) -> None:
-    """Integrates speeds and positions; a car that would roll backwards stands."""
+def move(cars: Cars, ring: float, dt: float) -> None:
+    """Integrates speeds and positions; a car that would roll backwards stands.
+
+    Parked cars move along, unseen: a loop without branches takes four cars at once.
+    """
     for car in range(cars.shape[1]):
-        if lanes[LANE, car] == PARKED:
-            continue
         speed = cars[SPEED, car]
-        accel = cars[NEXT_ACCEL, car]
-        next_speed = speed + dt * accel
-        if next_speed < 0.0:
-            next_speed = 0.0
-            accel = -speed / dt  # what was driven, not what was asked for
+        accel = max(cars[NEXT_ACCEL, car], -speed / dt)  # what is driven, not what is asked for
+        next_speed = max(0.0, speed + dt * accel)
+        position = cars[X, car] + 0.5 * dt * (speed + next_speed)
         cars[ACCEL, car] = accel
         cars[SPEED, car] = next_speed
-        position = cars[X, car] + 0.5 * dt * (speed + next_speed)
-        if position >= ring:
-            position -= ring
-        cars[X, car] = position
+        cars[X, car] = position - ring if position >= ring else position
         cars[CHANGE_TIME, car] += dt
 
 
@@ -168,7 +165,7 @@ def advance(
     """
     decide_lanes(cars, lanes, world, clock, settings)
     accelerate(cars, clock, timing[1], timing[2], timing[3])
-    move(cars, lanes, world[RING], timing[0])
+    move(cars, world[RING], timing[0])
     refresh(cars, lanes, world[RING], settings[RAMP_END])
     clock[SUBSTEP] += 1
 

@@ -72,7 +72,7 @@ def look_around(cars: Cars, lanes: Lanes, ring: float) -> None:
     """
     sort_cars(cars, lanes)
     num_cars = cars.shape[1]
-    for k in range(num_cars - 1, -1, -1):
+    for k in range(min(16, num_cars) - 1, -1, -1):
         car = lanes[ORDER, k]
         lanes[LAST_SEEN, lanes[LANE, car]] = car
         lanes[LAST_SEEN, second_lane(cars, lanes, car)] = car

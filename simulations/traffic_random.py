@@ -3,45 +3,46 @@
 from prefgym.simulations.traffic_compile import compiled
 from prefgym.simulations.traffic_layout import STREAM_A, STREAM_B, Clock
 
-MODULUS_A, MODULUS_B = 2147483563, 2147483399
+MASK = 0xFFFFFFFF
+_SCALE = 1.0 / 4294967296.0
 
 
 @compiled
 def seed_stream(clock: Clock, draw_a: float, draw_b: float) -> None:
     """Sets the world's stream by two uniform numbers in [0, 1)."""
-    clock[STREAM_A] = 1 + int(draw_a * (MODULUS_A - 1))
-    clock[STREAM_B] = 1 + int(draw_b * (MODULUS_B - 1))
+    clock[STREAM_A] = 1 + int(draw_a * (MASK - 1))  # 0 is the one state xorshift never leaves
+    clock[STREAM_B] = int(draw_b * MASK)
+
+
+@compiled
+def draw_bits(clock: Clock) -> int:
+    """Returns the next 32 random bits of the world's stream.
+
+    A xorshift register plus a congruential generator, two of the three parts of Marsaglia's KISS
+    (1999): period 2^64. Kept in 64-bit integers no intermediate exceeds 2^49, so NumPy's integers
+    never overflow where the kernel is interpreted.
+    """
+    register = clock[STREAM_A]
+    register ^= (register << 13) & MASK
+    register ^= register >> 17
+    register ^= (register << 5) & MASK
+    counter = (clock[STREAM_B] * 69069 + 12345) & MASK
+    clock[STREAM_A] = register
+    clock[STREAM_B] = counter
+    return (register + counter) & MASK
+
+
+@compiled
+def two_uniforms(clock: Clock) -> tuple[float, float]:
+    """Returns two coarse numbers in (0, 1), the upper and the lower 16 bits of one draw."""
+    bits = draw_bits(clock)
+    return ((bits >> 16) + 0.5) / 65536.0, ((bits & 65535) + 0.5) / 65536.0
 
 
 @compiled
 def uniform(clock: Clock) -> float:
     """Returns the next number in (0, 1) of the world's stream."""
-    return draw(clock) * (1.0 / MODULUS_A)
-
-
-@compiled
-def two_uniforms(clock: Clock) -> tuple[float, float]:
-    """Returns two coarse numbers in (0, 1), the upper 15 and the lower 16 bits of one draw."""
-    number = draw(clock)
-    return ((number >> 16) + 0.5) / 32768.0, ((number & 65535) + 0.5) / 65536.0
-
-
-@compiled
-def draw(clock: Clock) -> int:
-    """Returns the next integer in [1, MODULUS_A) of the world's stream.
-
-    Two multiplicative congruential generators combined (L'Ecuyer 1988, Communications of the ACM
-    31, p. 747): period 2.3e18, and every product fits into 64 bits, so that NumPy's integers never
-    overflow where the kernel is interpreted.
-    """
-    state_a = clock[STREAM_A] * 40014 % MODULUS_A
-    state_b = clock[STREAM_B] * 40692 % MODULUS_B
-    clock[STREAM_A] = state_a
-    clock[STREAM_B] = state_b
-    difference = state_a - state_b
-    if difference < 1:
-        difference += MODULUS_A - 1
-    return difference
+    return (draw_bits(clock) + 0.5) * _SCALE
 
 
 @compiled

@@ -75,8 +75,8 @@ def draw_driver(cars: Cars, lanes: Lanes, clock: Clock, types: Types, mix: Mix, 
     cars[STANDSTILL_GAP, car] = row[TYPE_STANDSTILL] * (1.0 + 0.1 * normal(clock))
     cars[MAX_ACCEL, car] = max_accel
     cars[BRAKE_ROOT, car] = 2.0 * np.sqrt(max_accel * brake)
-    cars[ERROR_SCALE, car] = uniform_in(clock, 0.1, 0.4)
-    cars[POLITENESS, car] = uniform_in(clock, 0.1, 0.4)
+    cars[ERROR_SCALE, car] = uniform_in(clock, 0.1, 0.5)
+    cars[POLITENESS, car] = uniform_in(clock, 0.0, 0.5)
     cars[HALF_LENGTH, car] = 0.5 * row[TYPE_LENGTH]
     lanes[KEEPS_LANE, car] = int(row[TYPE_KEEPS])
 

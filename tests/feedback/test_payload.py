@@ -58,3 +58,12 @@ def test_damage_is_noticed():
     for damaged in (payload[:-9], b"nonsense", other):
         with pytest.raises(ValueError, match=f"segment {identity} is damaged"):
             decode_arrays(identity, damaged)
+
+
+def test_another_format_is_named():
+    content = b"prefgym arrays 2\n[]\n"
+    identity = hashlib.sha256(content).hexdigest()
+    with pytest.raises(
+        ValueError, match=r"must be in the format 'prefgym arrays 1', got b'prefgym"
+    ):
+        decode_arrays(identity, zlib.compress(content))

@@ -37,15 +37,13 @@ def path(tmp_path):
     return tmp_path / "feedback.sqlite"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", *(["postgresql"] if "PREFGYM_POSTGRES" in os.environ else [])])
 def place(request, path):
-    """Where a store can be, a PostgreSQL database too where PREFGYM_POSTGRES is its URL."""
+    """Where a store can be; its tables in the database PREFGYM_POSTGRES are dropped."""
     if request.param == "sqlite":
         yield path
         return
-    url = os.environ.get("PREFGYM_POSTGRES")
-    if url is None:
-        pytest.skip("PREFGYM_POSTGRES names no database to test with")
+    url = os.environ["PREFGYM_POSTGRES"]
     engine = open_engine(database_url(url))
     SCHEMA.drop_all(engine)
     yield url

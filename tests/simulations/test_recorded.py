@@ -166,6 +166,14 @@ def test_folders_and_missing_files_are_named(tmp_path):
         load_recorded(tmp_path / "nowhere.csv")
 
 
+def test_a_scenario_without_a_usable_moment_is_passed_over(tmp_path):
+    rows = recording(lanes=(0, 0)) + recording(scenario="alone", lanes=(0,), speeds=[9.0])
+    found = load_recorded(write(tmp_path / "t.csv", rows))
+    assert found.scenario == ("S-1", "alone")
+    assert {moment.scenario for moment in found.snapshots} == {"S-1"}
+    assert len(following_statistics(found).time_gap) == 30
+
+
 # --- real traffic
 
 

@@ -1,0 +1,86 @@
+"""`prefgym benchmark NAME`: long measurements as a resumable grid of cells, two at a time."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from rich.console import Console
+from rich.progress import track
+
+from prefgym.agents.run import write_json
+
+console = Console()
+NAMES = ("driving", "control", "speed", "resume", "teachers")
+Cell = dict[str, str | int | float]
+Result = dict[str, object]
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """Run one benchmark. Finished cells are kept in OUT, so that it can be stopped and continued."""
+
+    name: Annotated[str, tyro.conf.Positional]
+    """driving, control, speed, resume or teachers."""
+    out: Path | None = None
+    """Folder for cells, tables and plots; default: results-cache/NAME."""
+    seeds: int = 0
+    """Seeds per condition; 0: the benchmark's own number."""
+    workers: int = 2
+    """Processes at once, of one thread each."""
+    quick: bool = False
+    """A few tiny cells, to see that everything works."""
+
+
+def main(words: list[str]) -> None:
+    """Run the benchmark that the words name."""
+    options = tyro.cli(BenchmarkOptions, args=words, prog="prefgym benchmark")
+    if options.name not in NAMES:
+        raise ValueError(f"benchmark must be one of {', '.join(NAMES)}, got {options.name!r}")
+    out = options.out or Path("results-cache") / options.name
+    module = import_module(f"prefgym.agents.benchmark_{options.name}")
+    for path in module.run(out, options):
+        console.print(f"written: {path}")
+
+
+def run_cells(
+    cells: Iterable[Cell], work: Callable[[Cell], Result], out: Path, *, workers: int
+) -> list[Result]:
+    """Results of all cells, each `cell | work(cell)`, in the order of the cells.
+
+    A finished cell is a file under `out/cells`; a cell whose file exists is not run again.
+    """
+    paths = {_path(out, cell): cell for cell in cells}
+    missing = {path: cell for path, cell in paths.items() if not path.exists()}
+    if missing:
+        console.print(f"{len(paths) - len(missing)} cells done, {len(missing)} to run")
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+            running = {pool.submit(work, cell): path for path, cell in missing.items()}
+            for done in track(as_completed(running), "cells", len(running), console=console):
+                path = running[done]
+                write_json(path, missing[path] | done.result())
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def _one_thread() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+def _path(out: Path, cell: Cell) -> Path:
+    name = "_".join(f"{key}={value}" for key, value in cell.items()).replace("/", "-")
+    return out / "cells" / f"{name}.json"
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """A GitHub table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

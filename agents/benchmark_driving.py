@@ -1,0 +1,245 @@
+"""Driving by four people's wishes: how close the learned reward comes, and what queries help."""
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.evaluate import evaluate
+from prefgym.agents.plots import Curve, curve_with_interval, score_matrix
+from prefgym.agents.policies import random_policy, trained_policy
+from prefgym.agents.presets import BASELINES, preset
+from prefgym.agents.run import read_metrics, write_atomically, write_json
+from prefgym.agents.statistics import Interval, iqm, normalised_score, stratified_bootstrap
+from prefgym.agents.train import train, train_on_gold
+from prefgym.agents.vec_env import describe
+from prefgym.feedback.selection import SELECTIONS
+from prefgym.simulations.drivers import PROFILES
+
+ENV_ID = "prefgym/Driving-v0"
+LABELS = (25, 50, 100, 200, 400, 700)
+NUM_SEEDS = 5
+ORACLE_STEPS = 2_000_000
+EPISODES = 256
+HEADLINE = 200
+
+
+def run(out: Path, options: BenchmarkOptions) -> list[Path]:
+    """Run all cells, the most important first, and write tables, matrix and curves."""
+    seeds = options.seeds or (1 if options.quick else NUM_SEEDS)
+    results = run_cells(cells(seeds, quick=options.quick), measure, out, workers=options.workers)
+    return write(out, results)
+
+
+def cells(num_seeds: int, *, quick: bool = False) -> list[Cell]:
+    """Baselines, oracles, the two headline conditions, then the curves."""
+
+    def cell(
+        method: str, teacher: str, labels: int, selection: str, profile: str, seed: int
+    ) -> Cell:
+        return {
+            "method": method,
+            "teacher": teacher,
+            "labels": labels,
+            "selection": selection,
+            "profile": profile,
+            "seed": seed,
+        }
+
+    conditions = [("oracle", HEADLINE, "uniform"), ("noisy", HEADLINE, "uniform")]
+    conditions += [("oracle", n, s) for s in SELECTIONS for n in LABELS]
+    if quick:
+        conditions = [("oracle", 25, "uniform")]
+    everyone = [(profile, seed) for seed in range(num_seeds) for profile in PROFILES]
+    found = [cell(method, "-", 0, "-", *one) for method in ("random", "idm") for one in everyone]
+    found += [cell("gold", "-", 0, "-", *one) for one in everyone]
+    for teacher, labels, selection in dict.fromkeys(conditions):
+        found += [cell("learned", teacher, labels, selection, *one) for one in everyone]
+    return found
+
+
+def measure(cell: Cell) -> Result:
+    """Train one policy and measure its mean gold criteria per step."""
+    profile, seed = str(cell["profile"]), int(cell["seed"])
+    kwargs: dict[str, str | int | float | bool | None] = {"profile": profile}
+    config = preset(ENV_ID, kwargs)
+    info = describe(ENV_ID, kwargs)
+    begin = time.perf_counter()
+    extra: Result = {"steps": 0}
+    policy = random_policy(info.action_space, 64, rng=np.random.default_rng(seed))
+    if cell["method"] == "idm":
+        kwargs |= dict(BASELINES[ENV_ID][1])
+    elif cell["method"] == "gold":
+        oracle = train_on_gold(config, steps=ORACLE_STEPS, seed=seed)
+        policy, extra = trained_policy(oracle), {"steps": oracle.num_timesteps}
+    elif cell["method"] == "learned":
+        loop = replace(config.loop, selection=cell["selection"])  # type: ignore[arg-type]
+        with tempfile.TemporaryDirectory() as folder:
+            trained = train(
+                ENV_ID,
+                out=Path(folder) / "run",
+                rater=str(cell["teacher"]),
+                labels=int(cell["labels"]),
+                seed=seed,
+                config=replace(config, loop=loop),
+            )
+            rows = read_metrics(trained.folder)
+        policy = trained.policy
+        rounds = [row for row in rows if row["kind"] == "round"]
+        extra = {
+            "steps": trained.env_steps,
+            "answers": trained.labels,
+            "error_rates": [row["error_rate"] for row in rounds],
+            "families": [row["family"] for row in rounds],
+            "agreements": [row.get("heldout_agreement") for row in rounds],
+            "warnings": sorted({str(r["message"]) for r in rows if r["kind"] == "warning"}),
+        }
+    seconds = time.perf_counter() - begin
+    found = evaluate(policy, ENV_ID, kwargs, info, num_episodes=EPISODES, num_envs=64)
+    return extra | {"criteria": found.criteria.tolist(), "seconds": seconds}
+
+
+def gold(row: Result, profile: str) -> float:
+    """Mean gold reward per step of a measured policy, in the eyes of any profile."""
+    criteria = row["criteria"]
+    assert isinstance(criteria, list)
+    return float(PROFILES[profile].weights @ np.array(criteria, float))
+
+
+def _table(results: list[Result], **wanted: object) -> np.ndarray:
+    """Gold per step, shape (profile, seed), of all cells that match."""
+    rows = [row for row in results if all(row[key] == value for key, value in wanted.items())]
+    return np.array(
+        [[gold(row, p) for row in rows if row["profile"] == p] for p in PROFILES], float
+    )
+
+
+def scores(results: list[Result], floor: str, **wanted: object) -> np.ndarray:
+    """Normalised scores (profile, seed): 0 is the floor's mean, 1 the oracle's."""
+    low = _table(results, method=floor).mean(axis=1)
+    high = _table(results, method="gold").mean(axis=1)
+    values = _table(results, method="learned", **wanted)
+    return np.stack([normalised_score(v, a, b) for v, a, b in zip(values, low, high, strict=True)])
+
+
+def write(out: Path, results: list[Result]) -> list[Path]:
+    """Write the tables, the cross-evaluation matrix and the curves."""
+    rng = np.random.default_rng(0)
+
+    def interval(floor: str, **wanted: object) -> Interval:
+        return stratified_bootstrap(scores(results, floor, **wanted), iqm, rng=rng)
+
+    conditions = list(
+        dict.fromkeys(
+            (str(r["teacher"]), int(str(r["labels"])), str(r["selection"]))
+            for r in results
+            if r["method"] == "learned"
+        )
+    )
+    rows = [_row(results, interval, *condition) for condition in conditions]
+    header = ["rater", "comparisons", "selection", "S_idm IQM", "95 %", "S_random IQM", "95 %"]
+    header += [f"S_idm {name}" for name in PROFILES] + ["flips", "runs"]
+    text = [
+        "# Driving from comparisons",
+        "`prefgym benchmark driving`. S_idm = (gold - IDM) / (oracle - IDM) and S_random the same "
+        "with a random policy as the floor; the oracle is PPO on gold for "
+        f"{ORACLE_STEPS:,} steps, the mean of its seeds. IQM over profiles x seeds, 95 % "
+        "bootstrap interval stratified by profile. 240,000 environment steps per run.",
+        markdown_table(header, rows),
+        "## Gold per step",
+        _gold_table(results),
+        "## Cross-evaluation",
+        *_matrix(out, results),
+    ]
+    curves = [
+        Curve(
+            selection,
+            list(numbers),
+            [interval("idm", teacher="oracle", labels=n, selection=selection) for n in numbers],
+        )
+        for selection in SELECTIONS
+        if (numbers := [n for n in LABELS if ("oracle", n, selection) in conditions])
+    ]
+    picture = curve_with_interval(
+        curves,
+        title="Driving",
+        xlabel="comparisons",
+        ylabel="S_idm (IQM, 95 % interval)",
+        references={"IDM driver": 0.0, "PPO on gold": 1.0},
+    )
+    write_atomically(out / "driving-curves.png", picture)
+    write_atomically(out / "driving.md", ("\n\n".join(text) + "\n").encode())
+    write_json(out / "driving.json", results)
+    return [out / name for name in ("driving.md", "driving.json", "driving-curves.png")]
+
+
+def _row(results, interval, teacher: str, labels: int, selection: str) -> list[str]:  # type: ignore[no-untyped-def]
+    wanted = {"teacher": teacher, "labels": labels, "selection": selection}
+    idm, floor = interval("idm", **wanted), interval("random", **wanted)
+    each = scores(results, "idm", **wanted)
+    cells_run = [r for r in results if all(r[key] == value for key, value in wanted.items())]
+    flips = [e for r in cells_run for e in r["error_rates"] if e is not None]
+    return [
+        teacher,
+        str(labels),
+        selection,
+        f"{idm.estimate:.2f}",
+        f"[{idm.low:.2f}, {idm.high:.2f}]",
+        f"{floor.estimate:.3f}",
+        f"[{floor.low:.3f}, {floor.high:.3f}]",
+        *(f"{value:.2f}" for value in each.mean(axis=1)),
+        f"{np.mean(flips):.0%}",
+        str(each.size),
+    ]
+
+
+def _gold_table(results: list[Result]) -> str:
+    rows = []
+    for method in ("random", "idm", "gold"):
+        values = _table(results, method=method)
+        rows.append([method, *(f"{v.mean():.4f} ± {v.std():.4f}" for v in values)])
+    return markdown_table(["policy", *PROFILES], rows)
+
+
+def _matrix(out: Path, results: list[Result]) -> list[str]:
+    """Every profile's oracle judged by every profile; the diagonal must win its column."""
+    names = list(PROFILES)
+    oracles = [r for r in results if r["method"] == "gold"]
+    values = np.array(
+        [
+            [[gold(r, judge) for r in oracles if r["profile"] == policy] for judge in names]
+            for policy in names
+        ]
+    )
+    mean = values.mean(axis=2)
+    half = 1.96 * values.std(axis=2, ddof=min(1, values.shape[2] - 1)) / values.shape[2] ** 0.5
+    picture = score_matrix(
+        mean,
+        rows=names,
+        columns=names,
+        half_widths=half,
+        title="gold per step: PPO for (row), judged by (column)",
+    )
+    write_atomically(out / "driving-matrix.png", picture)
+    rows = [
+        [
+            f"PPO for {policy}",
+            *(f"{m:.4f} ± {h:.4f}" for m, h in zip(mean[i], half[i], strict=True)),
+        ]
+        for i, policy in enumerate(names)
+    ]
+    lines = []
+    for j, judge in enumerate(names):
+        others = [i for i in range(len(names)) if i != j]
+        best = max(others, key=lambda i: mean[i, j])
+        margin = mean[j, j] - mean[best, j]
+        width = float(np.hypot(half[j, j], half[best, j]))
+        verdict = "beyond" if margin > width else "NOT beyond"
+        lines.append(
+            f"- {judge}: its own policy leads {names[best]}'s by {margin:.4f}, {verdict} the "
+            f"95 % interval of the difference (± {width:.4f})"
+        )
+    return [markdown_table(["", *names], rows), "\n".join(lines)]

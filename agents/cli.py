@@ -1,0 +1,321 @@
+"""The command line: `prefgym demo | envs | train | evaluate | report | benchmark`."""
+
+import ast
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import gymnasium as gym
+import torch
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from prefgym.agents import benchmark
+from prefgym.agents.config import EnvValue, LoopConfig, PPOConfig, RunConfig
+from prefgym.agents.finish import evaluate_config, finish
+from prefgym.agents.presets import preset
+from prefgym.agents.report import write_report
+from prefgym.agents.run import RunError, read_config, read_metrics
+from prefgym.agents.train import TrainedRun, load_run, resume, train
+from prefgym.agents.vec_env import describe
+from prefgym.feedback.fit import FitConfig
+from prefgym.feedback.reward_model import RewardModelConfig
+from prefgym.simulations.raters import TEACHERS
+
+console = Console()
+COMMANDS = ("demo", "envs", "train", "evaluate", "report", "benchmark")
+USAGE = """usage: prefgym COMMAND [options]
+
+  demo       teach a driver from 200 comparisons, print a table, write a report
+  envs       list the environments
+  train      train on anyone's opinion:  prefgym train ENV_ID --rater noisy --labels 200
+  evaluate   measure a run's policy on held-out episodes
+  report     write a run's report.html again
+  benchmark  driving | control | speed | resume
+
+prefgym COMMAND --help tells the options of each."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train PPO on a reward model fitted to comparisons.
+
+    `--env.KEY VALUE` passes any keyword to the environment, for example
+    `--env.profile hurried` or `--env.traffic us101.csv`.
+    """
+
+    env_id: Annotated[str, tyro.conf.Positional]
+    """Any registered Gymnasium id, or module:id."""
+    rater: str = "oracle"
+    """The simulated teacher who answers."""
+    seed: int = 0
+    out: Path | None = None
+    """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
+    gold_steps: int = 0
+    """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Continue a run that was stopped or killed, to the same bytes as an undisturbed one."""
+
+    resume: Path
+    """The run folder."""
+    gold_steps: int = 0
+    """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a run's policy on held-out episodes."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    episodes: int = 256
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Write a run's report.html again."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Teach a driver from 200 comparisons by a simulated person who puts safety first."""
+
+    out: Path | None = None
+    """A new folder for the run; default: runs/demo, or runs/demo-2 ... where that exists."""
+    seed: int = 0
+    profile: str = "safety-first"
+    """comfort-first, hurried, safety-first or courteous."""
+    rater: str = "oracle"
+    gold_steps: int = 480_000
+    """Environment steps of PPO on the gold reward, the oracle."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; exit code 0 on success, 1 on a clear error, 130 on Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    if words[0] not in COMMANDS:
+        print(f"{USAGE}\n\nerror: unknown command {words[0]!r}", file=sys.stderr)
+        raise SystemExit(2)
+    # one thread: as fast at these sizes, and sums do not depend on the machine's cores
+    torch.set_num_threads(1)
+    try:
+        RUN[words[0]](words[1:])
+    except (RunError, ValueError, OSError) as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", markup=True, highlight=False)
+        raise SystemExit(1) from error
+    except KeyboardInterrupt as error:
+        print("\nstopped; finished stages are saved: prefgym train --resume RUN", file=sys.stderr)
+        raise SystemExit(130) from error
+
+
+def _demo(words: list[str]) -> None:
+    options = tyro.cli(DemoOptions, args=words, prog="prefgym demo")
+    folder = options.out or _free(Path("runs/demo"))
+    config = replace(
+        preset("prefgym/Driving-v0", {"profile": options.profile}),
+        teacher=_teacher(options.rater),
+    )
+    console.print(
+        f"A simulated {options.profile} person compares {config.loop.labels} pairs of "
+        f"{config.loop.segment_length / 2:.0f}-second clips; PPO learns from the answers alone."
+    )
+    run = _with_progress(
+        "learning from answers",
+        config.loop.steps,
+        lambda told: train(
+            config.env_id,
+            out=folder,
+            rater=options.rater,
+            seed=options.seed,
+            config=config,
+            progress=told,
+        ),
+    )
+    _finish(run, options.gold_steps)
+
+
+def _teacher(name: str):  # type: ignore[no-untyped-def]
+    if name not in TEACHERS:
+        raise ValueError(f"rater must be one of {', '.join(TEACHERS)}, got {name!r}")
+    return TEACHERS[name]
+
+
+def _envs(words: list[str]) -> None:
+    tyro.cli(_list_envs, args=words, prog="prefgym envs")
+
+
+def _list_envs() -> None:
+    """List the environments of prefgym; train takes any other Gymnasium id as well."""
+    table = Table("environment", "observation", "action", "criteria")
+    for env_id in sorted(name for name in gym.registry if name.startswith("prefgym/")):
+        info = describe(env_id, {})
+        shape, actions = str(info.observation_space.shape), str(info.action_space)
+        table.add_row(env_id, shape, actions, ", ".join(info.criteria))
+    console.print(table)
+    console.print("Any other Gymnasium environment can be trained too; its own reward is the gold.")
+
+
+def _train(words: list[str]) -> None:
+    env_kwargs, words = split_env_kwargs(words)
+    if any(word.split("=")[0] == "--resume" for word in words):
+        again = tyro.cli(ResumeOptions, args=words, prog="prefgym train")
+        total = read_config(again.resume).loop.steps
+        run = _with_progress("resuming", total, lambda told: resume(again.resume, progress=told))
+        _finish(run, again.gold_steps)
+        return
+    config = preset(words[0], env_kwargs) if words and not words[0].startswith("-") else None
+    default = (
+        TrainOptions(
+            "", loop=config.loop, ppo=config.ppo, reward_model=config.reward_model, fit=config.fit
+        )
+        if config
+        else TrainOptions("ENV_ID")
+    )
+    options = tyro.cli(TrainOptions, args=words, default=default, prog="prefgym train")
+    config = RunConfig(
+        env_id=options.env_id,
+        env_kwargs=env_kwargs,
+        seed=options.seed,
+        teacher=_teacher(options.rater),
+        loop=options.loop,
+        ppo=options.ppo,
+        reward_model=options.reward_model,
+        fit=options.fit,
+    )
+    name = f"{options.env_id.split('/')[-1]}-{options.rater}-{options.seed}"
+    folder = options.out or _free(Path("runs") / name)
+    console.print(f"run folder: {folder}")
+    run = _with_progress(
+        "training",
+        options.loop.steps,
+        lambda told: train(
+            config.env_id,
+            out=folder,
+            rater=options.rater,
+            seed=options.seed,
+            config=config,
+            progress=told,
+        ),
+    )
+    _finish(run, options.gold_steps)
+
+
+def split_env_kwargs(words: list[str]) -> tuple[dict[str, EnvValue], list[str]]:
+    """Keywords of the environment (`--env.KEY VALUE`, `--env.KEY=VALUE`), and the other words.
+
+    Raises:
+        ValueError: if a keyword has no value.
+    """
+    kwargs: dict[str, EnvValue] = {}
+    rest: list[str] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if not word.startswith("--env."):
+            rest.append(word)
+            continue
+        name, equals, value = word[6:].partition("=")
+        if not equals:
+            if not queue:
+                raise ValueError(f"--env.{name} must be followed by a value")
+            value = queue.pop(0)
+        try:
+            kwargs[name.replace("-", "_")] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            kwargs[name.replace("-", "_")] = value
+    return kwargs, rest
+
+
+def _evaluate(words: list[str]) -> None:
+    options = tyro.cli(EvaluateOptions, args=words, prog="prefgym evaluate")
+    run = load_run(options.run)
+    info = describe(run.config.env_id, run.config.env_kwargs)
+    found = evaluate_config(
+        run.config, run.policy, info, kwargs=run.config.env_kwargs, episodes=options.episodes
+    )
+    console.print(
+        f"gold return {found.mean:.4g} +- {found.standard_error:.2g} (standard error) over "
+        f"{len(found.returns)} episodes of {found.lengths.mean():.0f} steps"
+    )
+    for name, value in zip(info.criteria, found.criteria, strict=True):
+        console.print(f"  {name}: {value:.4g} per step")
+
+
+def _report(words: list[str]) -> None:
+    options = tyro.cli(ReportOptions, args=words, prog="prefgym report")
+    console.print(f"report: {write_report(options.run)}")
+
+
+def _finish(run: TrainedRun, gold_steps: int) -> None:
+    """Evaluate, report, and print what came of it."""
+    path = finish(run, gold_steps=gold_steps, say=lambda text: console.print(f"[dim]{text}[/]"))
+    rows = read_metrics(run.folder)
+    criteria = describe(run.config.env_id, run.config.env_kwargs).criteria
+    table = Table("policy", "gold return", *criteria, "labels", "steps", "seconds")
+    for row in rows:
+        if row["kind"] != "evaluation":
+            continue
+        values = row["criteria"]
+        assert isinstance(values, dict)
+        table.add_row(
+            str(row["name"]),
+            f"{row['gold_return']:.2f} ± {row['gold_return_se']:.2f}",
+            *(f"{values[name]:.3f}" for name in criteria),
+            *(
+                "" if row[key] is None else f"{row[key]:.0f}"
+                for key in ("labels", "steps", "seconds")
+            ),
+        )
+    console.print(table)
+    for row in rows:
+        if row["kind"] == "warning":
+            console.print(f"[yellow]warning at step {row['step']}: {row['message']}[/]")
+    console.print(f"report: {path}")
+
+
+def _with_progress(
+    title: str, total: int, work: Callable[[Callable[[int], None]], TrainedRun]
+) -> TrainedRun:
+    """Do the work under a progress bar over environment steps."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=total)
+        return work(lambda step: bar.update(task, completed=step))
+
+
+def _free(folder: Path) -> Path:
+    """The folder, or the first of folder-2, folder-3 ... that does not exist."""
+    number, free = 2, folder
+    while free.exists():
+        free, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return free
+
+
+RUN: dict[str, Callable[[list[str]], None]] = {
+    "demo": _demo,
+    "envs": _envs,
+    "train": _train,
+    "evaluate": _evaluate,
+    "report": _report,
+    "benchmark": benchmark.main,
+}

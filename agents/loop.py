@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +111,7 @@ class PreferenceLoop:
         self.learned = LearnedRewardVecEnv(self.recorder, uninformed)
         self.ppo = build_ppo(config.ppo, self.learned, seed=self._seed(0, TRAIN))
         self.pool = Pool(config.loop.pool_steps)
-        self.done = Progress(0, 0, 0, 0, 0, metrics_size(folder), {})
+        self.done = Progress(0, 0, 0, 0, 0, 0, {})
         self._restore()
 
     @property
@@ -126,6 +126,7 @@ class PreferenceLoop:
             ValueError: if the environment gives NaN or infinity.
             RunError: if the folder cannot be written.
         """
+        truncate_metrics(self.folder, self.done.metrics_bytes)
         with FeedbackStore(self.folder / "feedback.sqlite") as store:
             for number in range(self.done.stage, len(self.stages)):
                 self._run_stage(number, self.stages[number], store)
@@ -141,12 +142,9 @@ class PreferenceLoop:
     def _restore(self) -> None:
         progress = read_progress(self.folder)
         if progress is None:
-            truncate_metrics(self.folder, 0)
-            self.done = replace(self.done, metrics_bytes=0)
             return
         if progress.stage > len(self.stages):
             raise RunError(f"{self.folder} has more stages than its configuration; start a new run")
-        truncate_metrics(self.folder, progress.metrics_bytes)
         files = {Path(name).parent.name: name for name in progress.files}
         restore_ppo(self.ppo, read_file(self.folder, progress, files["policy"]))
         self.learned.reward_model = reward_model_from_bytes(

@@ -70,8 +70,10 @@ def ppo_to_bytes(model: PPO) -> bytes:
             tensors[f"normaliser.{key}.mean"] = torch.from_numpy(np.array(value.mean))
             tensors[f"normaliser.{key}.var"] = torch.from_numpy(np.array(value.var))
             tensors[f"normaliser.{key}.count"] = torch.tensor(value.count, dtype=torch.float64)
-    counters = {"num_timesteps": str(model.num_timesteps), "updates": str(model._n_updates)}
-    return save_tensors({k: v.contiguous() for k, v in tensors.items()}, metadata=counters)
+    counters = {"num_timesteps": model.num_timesteps, "updates": model._n_updates}
+    # one metadata entry: safetensors writes several in an order that differs from run to run
+    metadata = {"prefgym": json.dumps(counters)}
+    return save_tensors({k: v.contiguous() for k, v in tensors.items()}, metadata=metadata)
 
 
 def restore_ppo(model: PPO, document: bytes) -> None:
@@ -94,6 +96,5 @@ def restore_ppo(model: PPO, document: bytes) -> None:
             statistics.var = tensors[f"normaliser.{key}.var"].numpy()
             statistics.count = float(tensors[f"normaliser.{key}.count"])
     header = document[8 : 8 + int.from_bytes(document[:8], "little")]
-    counters = json.loads(header)["__metadata__"]
-    model.num_timesteps = int(counters["num_timesteps"])
-    model._n_updates = int(counters["updates"])
+    counters = json.loads(json.loads(header)["__metadata__"]["prefgym"])
+    model.num_timesteps, model._n_updates = counters["num_timesteps"], counters["updates"]

@@ -43,7 +43,8 @@ def make_single(env_id: str, kwargs: EnvKwargs, *, render_mode: str | None = Non
         )
         raise ValueError(f"unknown environment {env_id!r}; did you mean {', '.join(close)}?")
     try:
-        return gym.make(env_id, render_mode=render_mode, **kwargs)
+        drawing = {} if render_mode is None else {"render_mode": render_mode}
+        return gym.make(env_id, **drawing, **kwargs)
     except TypeError as error:
         raise ValueError(f"{env_id} does not accept {dict(kwargs)}: {error}") from error
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from prefgym.simulations import traffic_layout as layout
 from prefgym.simulations.drivers import CRITERIA, LANE_MIX, PROFILES, DriverProfile
+from prefgym.simulations.recorded import load_recorded
 from prefgym.simulations.traffic import Traffic, TrafficSettings
 from prefgym.simulations.traffic_observation import (
     OBSERVATION_HIGH,
@@ -27,6 +28,8 @@ DENSITIES = {
     "dense": (16.0, 20.0),
     "stop-and-go": (45.0, 55.0),
 }  # [vehicles/km/lane]
+NUM_CARS = 30
+RAMP = (0.0, 300.0)  # [m] where it begins to run beside the road and where it ends
 EPISODE_STEPS = {"highway": 80, "merge": 40}
 ACTION_KINDS = {
     "multi-discrete": layout.MULTI_DISCRETE,
@@ -82,6 +85,11 @@ class DrivingConfig:
         _one_of("driver", self.driver, ("agent", "idm"))
         if not isinstance(self.profile, DriverProfile):
             _one_of("profile", self.profile, tuple(PROFILES))
+        if self.traffic is not None and self.scenario != "highway":
+            raise ValueError(
+                "traffic, recorded on a highway, needs scenario 'highway', "
+                f"got scenario {self.scenario!r}"
+            )
         if isinstance(self.density, str):
             _one_of("density", self.density, (*DENSITIES, "or a number of vehicles/km/lane"))
         elif not (isfinite(self.density) and 0.0 < self.density <= 80.0):
@@ -99,20 +107,23 @@ class DrivingConfig:
         """Decisions per episode, at 2 Hz."""
         return EPISODE_STEPS[self.scenario]
 
-    @property
-    def num_lanes(self) -> int:
-        """Lanes, a ramp included."""
-        return len(LANE_MIX) + (self.scenario == "merge")
-
-    def traffic_settings(self) -> TrafficSettings:
-        """Returns the same as the simulator reads it."""
+    def make_traffic(self, num_worlds: int) -> Traffic:
+        """Returns worlds so configured, not yet started."""
         density = self.density
-        return TrafficSettings(
+        recorded = None if self.traffic is None else load_recorded(self.traffic)
+        num_cars, num_lanes = NUM_CARS, len(LANE_MIX) + (self.scenario == "merge")
+        if recorded is not None:
+            fullest = max(len(moment.x) for moment in recorded.snapshots)
+            num_cars, num_lanes = max(NUM_CARS, 2 * fullest), recorded.num_lanes
+        settings = TrafficSettings(
             density=DENSITIES[density] if isinstance(density, str) else (density, density),
-            ramp_end=300.0 if self.scenario == "merge" else 0.0,
+            num_cars=num_cars,
+            num_lanes=num_lanes,
+            ramp_end=RAMP[1] if self.scenario == "merge" else 0.0,
             ego_is_idm=self.driver == "idm",
             action_kind=ACTION_KINDS[self.actions],
         )
+        return Traffic(num_worlds, settings, recorded)
 
     def action_space(self) -> Action:
         """Returns the action space of one world.
@@ -131,20 +142,6 @@ class DrivingConfig:
 def observation_space() -> spaces.Box:
     """Returns the observation space of one world; `OBSERVATION_NAMES` names its columns."""
     return spaces.Box(OBSERVATION_LOW, OBSERVATION_HIGH, dtype=np.float32)
-
-
-def draw_state(
-    state: NDArray[np.float32], config: DrivingConfig, trail: NDArray[np.float64] | None = None
-) -> NDArray[np.uint8]:
-    """Returns the picture of a recorded state of an environment so configured.
-
-    Args:
-        trail: past x and y of the ego [m], the oldest first.
-    """
-    # Drawing needs Pillow; driving does not, and workers should not pay for the import.
-    from prefgym.envs.driving_render import render_state
-
-    return render_state(state, num_lanes=config.num_lanes, lane_width=layout.LANE_WIDTH, trail=trail)
 
 
 def actions_array(actions: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -197,7 +194,8 @@ class DrivingEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
         self.observation_space = observation_space()
         self.action_space = self.config.action_space()
         self._action_shape = self.action_space.shape
-        self._traffic = Traffic(1, self.config.traffic_settings())
+        self._traffic = self.config.make_traffic(1)
+        self.num_lanes = self._traffic.settings.num_lanes
         self._episode_steps = self.config.episode_steps
         self._steps = -1
         self._state = np.zeros((0, 4), dtype=np.float32)
@@ -238,4 +236,23 @@ class DrivingEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
             return None
         if self._steps < 0:
             raise gymnasium.error.ResetNeeded("render() needs an episode: call reset() first")
-        return draw_state(self._state, self.config, np.array(self._trail[-TRAIL_STEPS:]))
+        return self.render_state(self._state, np.array(self._trail[-TRAIL_STEPS:]))
+
+    def render_state(
+        self, state: NDArray[np.float32], trail: NDArray[np.float64] | None = None
+    ) -> NDArray[np.uint8]:
+        """Returns the picture of any recorded `info["state"]` of an environment like this one.
+
+        Args:
+            trail: past x and y of the ego [m], the oldest first.
+        """
+        # Drawing needs Pillow; driving does not, and workers should not pay for the import.
+        from prefgym.envs.driving_render import render_state
+
+        return render_state(
+            state,
+            num_lanes=self.num_lanes,
+            lane_width=layout.LANE_WIDTH,
+            trail=trail,
+            ramp=RAMP if self.config.scenario == "merge" else None,
+        )

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from prefgym.envs.driving import DrivingConfig, actions_array, observation_space
 from prefgym.simulations.drivers import CRITERIA, DriverProfile
-from prefgym.simulations.traffic import Outcome, Traffic
+from prefgym.simulations.traffic import Outcome
 from prefgym.simulations.traffic_observation import OBSERVATION_NAMES
 
 Observations = NDArray[np.float32]
@@ -60,7 +60,7 @@ class DrivingVectorEnv(
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._actions_shape = (num_envs, *self.single_action_space.shape)
-        self._traffic = Traffic(num_envs, self.config.traffic_settings())
+        self._traffic = self.config.make_traffic(num_envs)
         self._generators: list[np.random.Generator] = []
         self._steps = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.zeros(num_envs, dtype=bool)

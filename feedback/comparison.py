@@ -1,7 +1,7 @@
 """Comparisons of two segments, and what every other kind of feedback must offer a fit."""
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 
+@runtime_checkable
 class Feedback(Protocol):
     """A batch of answers of one kind: segment indices and a pure log-likelihood.
 
@@ -16,24 +17,38 @@ class Feedback(Protocol):
     kind itself has to learn about raters (how often they tie, say), possibly none.
     """
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Number of answers."""
+        ...
 
-    def take(self, index: Int64[np.ndarray, " chosen"]) -> Self: ...
+    def take(self, index: Int64[np.ndarray, " chosen"]) -> "Feedback":
+        """The answers at `index`, of the same kind."""
+        ...
 
-    def localise(self) -> tuple[Int64[np.ndarray, " segment"], Self]: ...
+    def localise(self) -> tuple[Int64[np.ndarray, " segment"], "Feedback"]:
+        """The segments spoken of, once each, and the same answers with indices into those."""
+        ...
 
     @property
-    def informative(self) -> bool: ...
+    def informative(self) -> bool:
+        """Whether any answer tells one segment from another."""
+        ...
 
-    def initial_parameters(self) -> Float[Tensor, " parameter"]: ...
+    def initial_parameters(self) -> Float[Tensor, " parameter"]:
+        """Where the search for the kind's own parameters starts."""
+        ...
 
     def log_likelihood(
         self,
         returns: Float[Tensor, "member segment head"],
         parameters: Float[Tensor, "member parameter"],
-    ) -> Float[Tensor, "member answer"]: ...
+    ) -> Float[Tensor, "member answer"]:
+        """Log-probability of each answer to each member, concave in both arguments if it can be."""
+        ...
 
-    def agreement(self, returns: Float[Tensor, "segment head"]) -> float: ...
+    def agreement(self, returns: Float[Tensor, "segment head"]) -> float:
+        """Share of decided answers that the returns predict; nan if none is decided."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

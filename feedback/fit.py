@@ -1,4 +1,4 @@
-"""Fitting a reward model to every answer at once, and choosing its family by held-out likelihood."""
+"""Fitting a reward model to every answer at once; its family is chosen by held-out likelihood."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,9 +124,9 @@ def _choose(wanted: Literal["auto", "mlp", "linear"], held_out: dict[str, float]
 
 def _set_input_units(model: RewardModel, segments: Segments) -> None:
     """Standardise the inputs on the labelled steps; constant columns keep unit scale."""
-    rows = model.inputs.select(
-        segments.observations, segments.actions, segments.next_observations
-    )[segments.mask].astype(np.float64)
+    rows = model.inputs.select(segments.observations, segments.actions, segments.next_observations)[
+        segments.mask
+    ].astype(np.float64)
     if not np.isfinite(rows).all():
         raise ValueError("labelled segments must be finite, got NaN or infinity in a step")
     sd = rows.std(axis=0)

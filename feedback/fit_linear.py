@@ -1,6 +1,6 @@
 """Newton's method for the linear family: many penalties and folds solved as one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,6 +14,9 @@ TIE_PRIOR_SD = 3.0  # keeps the tie rate finite when every answer is a tie
 # The reward's offset is what ends of episodes teach; shrinking it as hard as the other weights
 # would make them stand in for it.
 CONSTANT_SHRINKAGE = 0.01
+
+
+Loss = Callable[[Float[Tensor, "member coordinate"]], Float[Tensor, " member"]]
 
 
 class LinearFit(NamedTuple):
@@ -67,7 +70,9 @@ def fit_linear(
     return LinearFit(weight, list(parameters), hessian[:, :num_features, :num_features])
 
 
-def _derivatives(loss, point: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
+def _derivatives(
+    loss: Loss, point: Float[Tensor, "member coordinate"]
+) -> tuple[Float[Tensor, "member coordinate"], Float[Tensor, "member coordinate coordinate"]]:
     """Gradient and Hessian of every member at once; members do not interact."""
     at = point.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(at).sum(), at, create_graph=True)
@@ -77,7 +82,12 @@ def _derivatives(loss, point: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[
     return gradient.detach(), columns.permute(1, 0, 2)
 
 
-def _halve(loss, point, step, value):  # type: ignore[no-untyped-def]
+def _halve(
+    loss: Loss,
+    point: Float[Tensor, "member coordinate"],
+    step: Float[Tensor, "member coordinate"],
+    value: Float[Tensor, " member"],
+) -> tuple[Float[Tensor, "member coordinate"], Float[Tensor, " member"]]:
     """The longest of the steps 1, 1/2, 1/4 ... that does not raise a member's loss."""
     best, best_value = point, value
     pending = torch.ones(len(point), dtype=torch.bool)

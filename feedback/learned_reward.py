@@ -5,7 +5,7 @@ from typing import SupportsFloat, TypeVar
 import gymnasium as gym
 import numpy as np
 
-from prefgym.feedback.encoding import encoded_size
+from prefgym.feedback.encoding import Batch, encoded_size
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
 
@@ -54,9 +54,7 @@ class LearnedReward(gym.Wrapper[ObsType, ActType, ObsType, ActType]):
         self._observation, info = self.env.reset(seed=seed, options=options)
         return self._observation, info
 
-    def step(
-        self, action: ActType
-    ) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, object]]:
+    def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, object]]:
         """Step the environment; the reward is the learned one."""
         before = self._observation
         observation, gold, terminated, truncated, info = self.env.step(action)
@@ -70,7 +68,7 @@ class LearnedReward(gym.Wrapper[ObsType, ActType, ObsType, ActType]):
         return observation, float(reward[0]), terminated, truncated, {**info, "gold_reward": gold}
 
 
-def _batch_of_one(value: object):  # type: ignore[no-untyped-def]
+def _batch_of_one(value: object) -> Batch:
     """The value with a leading batch axis of 1, also inside dicts and tuples."""
     if isinstance(value, dict):
         return {key: _batch_of_one(part) for key, part in value.items()}

@@ -1,6 +1,6 @@
 """Raters: who answers queries. A simulated person and a real one look alike from here."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -16,14 +16,19 @@ from prefgym.simulations.raters import (
 )
 
 
+@runtime_checkable
 class Rater(Protocol):
     """Someone who can be asked. `prepare` shows what a round is about before it begins."""
 
     name: str
 
-    def prepare(self, candidates: Queries) -> None: ...
+    def prepare(self, candidates: Queries) -> None:
+        """Look at the round's candidate queries, of which some will be asked."""
+        ...
 
-    def answer(self, queries: Queries, *, rng: np.random.Generator) -> Answers: ...
+    def answer(self, queries: Queries, *, rng: np.random.Generator) -> Answers:
+        """Answers to every query, in order."""
+        ...
 
 
 class SimulatedRater:

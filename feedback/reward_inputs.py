@@ -53,7 +53,9 @@ class RewardInputs:
         missing = [name for name in config.names if name not in observation_names]
         if missing:
             known = ", ".join(observation_names) or "none (the environment names no columns)"
-            raise ValueError(f"reward inputs must be named observations, got {missing}; known: {known}")
+            raise ValueError(
+                f"reward inputs must be named observations, got {missing}; known: {known}"
+            )
         num_observed = encoded_size(observation_space)
         self.columns = (
             np.array([observation_names.index(name) for name in config.names])

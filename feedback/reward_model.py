@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ class RewardModelConfig:
     `output_bound` clips the standardised reward, `output_gain` scales what PPO sees.
     """
 
-    inputs: InputConfig = InputConfig()
+    inputs: InputConfig = field(default_factory=InputConfig)
     num_members: int = 3
     hidden: tuple[int, ...] = (64, 64)
     output_bound: float = 5.0

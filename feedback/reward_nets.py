@@ -4,6 +4,7 @@ Both map standardised input rows to `(member, row, head)`. An ensemble is one mo
 leading member axis, never a list of networks.
 """
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -34,7 +35,7 @@ class MLPEnsemble(nn.Module):
         sizes = (num_inputs, *hidden, num_heads)
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             bound = fan_in**-0.5 * (0.1 if layer == len(hidden) else 1.0)
             weight = torch.empty(num_members, fan_in, fan_out)
             bias = torch.empty(num_members, 1, fan_out)

@@ -31,12 +31,18 @@ class Segments:
     @property
     def terminated(self) -> Bool[np.ndarray, " segment"]:
         """Whether an episode truly ends before the window does."""
-        return ~self.mask.all(axis=1)
+        return np.logical_not(self.mask.all(axis=1))
 
     def take(self, index: Int64[np.ndarray, " chosen"]) -> "Segments":
         """The segments at `index`, in that order."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Segments(**{k: None if v is None else v[index] for k, v in values.items()})
+        return Segments(
+            observations=self.observations[index],
+            actions=self.actions[index],
+            next_observations=self.next_observations[index],
+            mask=self.mask[index],
+            criteria=self.criteria[index],
+            states=None if self.states is None else self.states[index],
+        )
 
     def arrays(self, index: int) -> dict[str, np.ndarray]:
         """One segment as named arrays, the form in which the store keeps it."""
@@ -54,16 +60,18 @@ def stack(parts: Sequence[dict[str, np.ndarray]]) -> Segments:
 
 def concatenate(parts: Sequence[Segments]) -> Segments:
     """The segments of several batches of one length, in order."""
-    merged: dict[str, np.ndarray | None] = {}
-    for field in fields(Segments):
-        arrays = [getattr(part, field.name) for part in parts]
-        merged[field.name] = None if arrays[0] is None else np.concatenate(arrays)
-    return Segments(**merged)
+    states = [part.states for part in parts if part.states is not None]
+    return Segments(
+        observations=np.concatenate([part.observations for part in parts]),
+        actions=np.concatenate([part.actions for part in parts]),
+        next_observations=np.concatenate([part.next_observations for part in parts]),
+        mask=np.concatenate([part.mask for part in parts]),
+        criteria=np.concatenate([part.criteria for part in parts]),
+        states=np.concatenate(states) if len(states) == len(parts) else None,
+    )
 
 
-def cut(
-    trajectories: Trajectories, starts: Int64[np.ndarray, " segment"], length: int
-) -> Segments:
+def cut(trajectories: Trajectories, starts: Int64[np.ndarray, " segment"], length: int) -> Segments:
     """Windows of `length` steps from the flat indices `starts`, masked after the episode's end."""
     trajectory = np.searchsorted(trajectories.starts, starts, side="right") - 1
     end = trajectories.starts[trajectory] + trajectories.lengths[trajectory]
@@ -110,9 +118,7 @@ def sample_starts(
             f"got {length}; use shorter segments"
         )
     starts = _draw(trajectories.starts, room, num_segments, rng)
-    anchored_room = np.where(
-        trajectories.terminated, np.minimum(trajectories.lengths, length), 0
-    )
+    anchored_room = np.where(trajectories.terminated, np.minimum(trajectories.lengths, length), 0)
     if anchored_room.sum() > 0:
         offset = np.maximum(trajectories.lengths - length, 0)
         anchored = _draw(trajectories.starts + offset, anchored_room, num_segments, rng)

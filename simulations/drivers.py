@@ -34,6 +34,18 @@ class VehicleType:
     length: float = 4.5
     keeps_lane: bool = False
 
+    def parameters(self) -> tuple[float, ...]:
+        """Returns the numbers in the order in which the kernels read them."""
+        return (
+            self.desired_speed,
+            self.time_gap,
+            self.standstill_gap,
+            self.max_accel,
+            self.braking,
+            self.length,
+            float(self.keeps_lane),
+        )
+
 
 VEHICLE_TYPES = (
     VehicleType("timid", 28.0, 1.8, 4.0, 1.0, 1.0),
@@ -48,6 +60,7 @@ LANE_MIX = (
     (0.30, 0.60, 0.10, 0.00),
     (0.00, 0.30, 0.70, 0.00),
 )
+RAMP_MIX = (0.30, 0.45, 0.15, 0.10)
 
 
 @dataclass(frozen=True, slots=True)

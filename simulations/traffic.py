@@ -8,12 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
 from prefgym.simulations import traffic_layout as layout
-from prefgym.simulations.drivers import CRITERIA, LANE_MIX, VEHICLE_TYPES
+from prefgym.simulations.drivers import CRITERIA, LANE_MIX, RAMP_MIX, VEHICLE_TYPES
+from prefgym.simulations.recorded import RecordedTraffic
 from prefgym.simulations.traffic_observation import OBSERVATION_NAMES
+from prefgym.simulations.traffic_recorded import pack_moments
 from prefgym.simulations.traffic_worlds import start_worlds, step_worlds
 
 LAG_TIME = 0.3  # [s] of the actuator; without it jerk would be an artefact of the step size
 ERROR_KEEP_PER_TENTH = 0.97  # AR(1) coefficient of the perception error over .1 s
+FEWEST_CARS = 12  # a ramp's four and some on every lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class TrafficSettings:
         dt: physics step [s].
         decision_time: between decisions [s].
         warm_time: traffic before the first decision [s], in steps of `warm_dt` [s].
-        ramp_end: where lane 0 ends [m]; 0 for no ramp.
+        num_lanes: of the road, a ramp included.
+        ramp_end: where lane 0 ends, a ramp that began at 0 [m]; 0 for no ramp.
         ego_is_idm: drive the ego by IDM and MOBIL and ignore the actions.
         action_kind: MULTI_DISCRETE, DISCRETE or CONTINUOUS of `traffic_layout`.
     """
@@ -37,6 +41,7 @@ class TrafficSettings:
     decision_time: float = 0.5
     warm_time: float = 20.0
     warm_dt: float = 0.25
+    num_lanes: int = len(LANE_MIX)
     ramp_end: float = 0.0
     ego_is_idm: bool = False
     action_kind: int = layout.MULTI_DISCRETE
@@ -52,8 +57,10 @@ class TrafficSettings:
             raise ValueError(
                 f"dt must be in (0, {self.decision_time}] s, the decision time, got {self.dt}"
             )
-        if self.num_cars < len(LANE_MIX) + 1:
-            raise ValueError(f"num_cars must be at least {len(LANE_MIX) + 1}, got {self.num_cars}")
+        if not 2 <= self.num_lanes <= layout.MAX_LANES:
+            raise ValueError(f"num_lanes must be in [2, {layout.MAX_LANES}], got {self.num_lanes}")
+        if self.num_cars < FEWEST_CARS:
+            raise ValueError(f"num_cars must be at least {FEWEST_CARS}, got {self.num_cars}")
 
     def array(self) -> Float64[np.ndarray, " setting"]:
         """Returns the settings as the kernels read them."""
@@ -61,7 +68,7 @@ class TrafficSettings:
         values[layout.DT : layout.DT + 4] = timing(self.dt)
         values[layout.SUBSTEPS] = round(self.decision_time / self.dt)
         values[layout.MOBIL_PERIOD] = round(1.0 / self.dt)
-        values[layout.NUM_LANES] = len(LANE_MIX)
+        values[layout.NUM_LANES] = self.num_lanes
         values[layout.RAMP_END] = self.ramp_end
         values[layout.EGO_IS_IDM] = self.ego_is_idm
         values[layout.ACTION_KIND] = self.action_kind
@@ -80,6 +87,14 @@ def timing(dt: float) -> tuple[float, float, float, float]:
     return dt, 1.0 - exp(-dt / LAG_TIME), keep, sqrt(3.0 * (1.0 - keep * keep))
 
 
+def lane_mix(num_lanes: int, *, ramp: bool) -> Float64[np.ndarray, "lane type"]:
+    """Returns the share of each vehicle type per lane, right to left."""
+    right, middle, left = LANE_MIX
+    main = num_lanes - ramp
+    rows = [right, *[middle] * (main - 2), left]
+    return np.array([RAMP_MIX, *rows] if ramp else rows, dtype=np.float64)
+
+
 class Outcome(NamedTuple):
     """What a decision led to, one row per world."""
 
@@ -92,7 +107,12 @@ class Outcome(NamedTuple):
 class Traffic:
     """A batch of worlds; world i depends on nothing but its own seeds and actions."""
 
-    def __init__(self, num_worlds: int, settings: TrafficSettings) -> None:
+    def __init__(
+        self,
+        num_worlds: int,
+        settings: TrafficSettings,
+        recorded: RecordedTraffic | None = None,
+    ) -> None:
         if num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
         self.num_worlds = num_worlds
@@ -103,22 +123,11 @@ class Traffic:
         self.world = np.zeros((num_worlds, layout.NUM_WORLD_ROWS))
         self.clock = np.zeros((num_worlds, layout.NUM_CLOCK_ROWS), dtype=np.int64)
         self._values = settings.array()
-        self._types = np.array(
-            [
-                (
-                    kind.desired_speed,
-                    kind.time_gap,
-                    kind.standstill_gap,
-                    kind.max_accel,
-                    kind.braking,
-                    kind.length,
-                    kind.keeps_lane,
-                )
-                for kind in VEHICLE_TYPES
-            ],
-            dtype=np.float64,
-        )
-        self._mix = np.array(LANE_MIX, dtype=np.float64)
+        self._types = np.array([kind.parameters() for kind in VEHICLE_TYPES], dtype=np.float64)
+        self._mix = lane_mix(settings.num_lanes, ramp=settings.ramp_end > 0.0)
+        self._moments, self._extents = np.zeros((0, 5, 0)), np.zeros((0, 2))
+        if recorded is not None:
+            self._moments, self._extents = pack_moments(recorded)
         self._obs_shape = (num_worlds, len(OBSERVATION_NAMES))
         self._criteria_shape = (num_worlds, len(CRITERIA))
         self._state_shape = (num_worlds, num_cars, 4)
@@ -145,6 +154,8 @@ class Traffic:
             self._values,
             self._types,
             self._mix,
+            self._moments,
+            self._extents,
             observations,
             states,
         )

@@ -9,7 +9,6 @@ from prefgym.simulations.traffic_layout import (
     DESIRED_SPEED,
     FOLLOWER,
     GAP,
-    HALF_LENGTH,
     IDEAL,
     LANE,
     LANE_CHANGE_TIME,
@@ -22,13 +21,18 @@ from prefgym.simulations.traffic_layout import (
     TIME_GAP,
     Cars,
     Lanes,
-    X,
 )
-from prefgym.simulations.traffic_neighbours import gap_between, next_ahead, next_behind, signed
+from prefgym.simulations.traffic_neighbours import (
+    gap_between,
+    next_ahead,
+    next_behind,
+    ramp_position,
+    signed,
+)
 
 SAFE_BRAKING = 2.0  # b_safe [m/s2], what a lane change may ask of the changer and the new follower
 CHANGE_THRESHOLD = 0.3  # a_thr [m/s2]
-RAMP_URGENCY = 3.3  # [m/s2] by which a_thr has fallen at the ramp's end
+RAMP_BEGIN_EASE, RAMP_END_EASE = 1.3, 3.3  # [m/s2] by which a_thr is lower on the ramp
 MIN_CHANGE_GAP = 2.0  # [m] between bumpers
 SHORTEST_GAP = 0.1  # [m] keeps IDM finite for touching cars
 NO_GAIN = -1e9  # [m/s2] of a change that is out of the question
@@ -79,11 +83,10 @@ def accel_behind(cars: Cars, ring: float, car: int, leader: int, time_gap: float
 
 
 @compiled
-def plan_accelerations(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> None:
+def plan_accelerations(cars: Cars, lanes: Lanes, ring: float) -> None:
     """Writes what every driver without perception error would do [m/s2].
 
-    In the first half of a lane change the old lane's leader still counts, at half the time gap;
-    on the ramp its end is a standing car.
+    In the first half of a lane change the old lane's leader still counts, at half the time gap.
     """
     num_cars = cars.shape[1]
     for car in range(num_cars):  # kept free of branches: the compiler does four cars at once
@@ -91,26 +94,28 @@ def plan_accelerations(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -
         cars[BRAKING, car] = braking
         cars[IDEAL, car] = free_accel(cars, car) - braking
     for car in range(num_cars):
-        braking = 0.0
         if cars[CHANGE_TIME, car] < 0.5 * LANE_CHANGE_TIME:
             leader = lanes[OLD_LEADER, car]
             closing = cars[SPEED, car] - cars[SPEED, leader]
             gap = gap_between(cars, ring, car, leader)
-            braking = leader_braking(cars, car, closing, gap, 0.5 * cars[TIME_GAP, car])
-        if ramp_end > 0.0 and lanes[LANE, car] == 0:
-            gap = ramp_end - cars[X, car] - cars[HALF_LENGTH, car]
-            wall = leader_braking(cars, car, cars[SPEED, car], gap, cars[TIME_GAP, car])
-            braking = max(braking, wall)
-        if braking > cars[BRAKING, car]:
-            cars[IDEAL, car] += cars[BRAKING, car] - braking
-            cars[BRAKING, car] = braking
+            brake_for(
+                cars, car, leader_braking(cars, car, closing, gap, 0.5 * cars[TIME_GAP, car])
+            )
 
 
 @compiled
-def urgency(cars: Cars, lanes: Lanes, ramp_end: float, car: int) -> float:
-    """Returns how far along the ramp a car is, 0 to 1; 0 off the ramp."""
+def brake_for(cars: Cars, car: int, braking: float) -> None:
+    """Adds another reason to brake; the strongest counts [m/s2]."""
+    if braking > cars[BRAKING, car]:
+        cars[IDEAL, car] += cars[BRAKING, car] - braking
+        cars[BRAKING, car] = braking
+
+
+@compiled
+def urgency(cars: Cars, lanes: Lanes, ring: float, ramp_end: float, car: int) -> float:
+    """Returns how far along the ramp a car is, to 1 at its end; 0 off the ramp, negative before."""
     if ramp_end > 0.0 and lanes[LANE, car] == 0:
-        return min(1.0, cars[X, car] / ramp_end)
+        return min(1.0, ramp_position(cars, ring, car) / ramp_end)
     return 0.0
 
 
@@ -126,20 +131,28 @@ def courtesy_gain(cars: Cars, lanes: Lanes, ring: float, car: int) -> float:
 
 @compiled
 def lane_gain(
-    cars: Cars, lanes: Lanes, ring: float, car: int, target: int, bar: float, safe: float
+    cars: Cars,
+    lanes: Lanes,
+    ring: float,
+    car: int,
+    target: int,
+    bar: float,
+    safe: float,
+    patience: float,
 ) -> float:
     """Returns by how much a lane change clears a bar [m/s2], NO_GAIN if it is unsafe.
 
     Args:
         bar: the acceleration to beat [m/s2].
         safe: what the changer and the new follower must not fall below [m/s2].
+        patience: share of their time gaps by which both judge.
     """
     front = next_ahead(cars, lanes, car, target)
     if front < 0:
         gain = free_accel(cars, car) - bar
     else:
         gap = gap_between(cars, ring, car, front)
-        accel = accel_towards(cars, car, cars[SPEED, front], gap, cars[TIME_GAP, car])
+        accel = accel_towards(cars, car, cars[SPEED, front], gap, patience * cars[TIME_GAP, car])
         gain = accel - bar
         if gain <= 0.0 or gap < MIN_CHANGE_GAP or accel < safe:
             return NO_GAIN
@@ -147,7 +160,7 @@ def lane_gain(
     if rear < 0:
         return gain
     gap = gap_between(cars, ring, rear, car)
-    accel = accel_towards(cars, rear, cars[SPEED, car], gap, cars[TIME_GAP, rear])
+    accel = accel_towards(cars, rear, cars[SPEED, car], gap, patience * cars[TIME_GAP, rear])
     if gap < MIN_CHANGE_GAP or accel < safe:
         return NO_GAIN
     return gain + cars[POLITENESS, car] * (accel - cars[IDEAL, rear])
@@ -161,20 +174,26 @@ def preferred_lane(
 
     a_c' - a_c + p (a_n' - a_n + a_o' - a_o) > a_thr: own advantage plus, politely, the new and the
     old follower's (Kesting, Treiber & Helbing 2007, Transportation Research Record 1999, p. 86),
-    under the safety criterion a_n' > -b_safe. Both bars fall towards the ramp's end.
+    under the safety criterion a_n' > -b_safe. Both bars are lower on a ramp, most at its end.
     """
     lane = signed(lanes, LANE, car)
-    hurry = urgency(cars, lanes, ramp_end, car)
+    on_ramp = ramp_end > 0.0 and lane == 0
+    hurry = urgency(cars, lanes, ring, ramp_end, car)
+    if hurry < 0.0:  # the ramp does not yet run beside the road
+        return lane
     bar = cars[IDEAL, car] - courtesy_gain(cars, lanes, ring, car)
-    bar += CHANGE_THRESHOLD - RAMP_URGENCY * hurry
+    bar += CHANGE_THRESHOLD
+    if on_ramp:
+        bar -= RAMP_BEGIN_EASE + hurry * (RAMP_END_EASE - RAMP_BEGIN_EASE)
     if free_accel(cars, car) <= bar:  # not even an empty lane would pay
         return lane
+    patience = 0.5 if on_ramp else 1.0
     safe = -SAFE_BRAKING * (1.0 + hurry)
     best, best_gain = lane, 0.0
     lowest = 1 if ramp_end > 0.0 else 0
     for target in (lane - 1, lane + 1):
         if lowest <= target < num_lanes:
-            gain = lane_gain(cars, lanes, ring, car, target, bar, safe)
+            gain = lane_gain(cars, lanes, ring, car, target, bar, safe, patience)
             if gain > best_gain:
                 best, best_gain = target, gain
     return best

@@ -1,7 +1,12 @@
 """The ego: what an action does, what the half second was like for people, and how it is judged."""
 
 from prefgym.simulations.traffic_compile import compiled
-from prefgym.simulations.traffic_driver import MIN_CHANGE_GAP, accel_behind, accel_towards
+from prefgym.simulations.traffic_driver import (
+    MIN_CHANGE_GAP,
+    accel_behind,
+    accel_towards,
+    urgency,
+)
 from prefgym.simulations.traffic_layout import (
     ACCEL,
     CHANGE_TIME,
@@ -11,6 +16,7 @@ from prefgym.simulations.traffic_layout import (
     EFFICIENCY,
     EGO,
     FOLLOWER,
+    HALF_LENGTH,
     HIGH_GAP_SET,
     IMPOSED,
     JERK_SQUARES,
@@ -35,7 +41,14 @@ from prefgym.simulations.traffic_layout import (
     World,
 )
 from prefgym.simulations.traffic_motion import lateral_accel, start_lane_change
-from prefgym.simulations.traffic_neighbours import gap_between, next_ahead, next_behind, signed
+from prefgym.simulations.traffic_neighbours import (
+    gap_between,
+    next_ahead,
+    next_behind,
+    ramp_position,
+    signed,
+)
+from prefgym.simulations.traffic_ramp import braking_of_mergers
 
 VETO_BRAKING = 5.0  # [m/s2] a lane change may ask of nobody
 VETO_TIME_GAP = 0.8  # [s] at which that is judged
@@ -55,6 +68,8 @@ def vetoed(cars: Cars, lanes: Lanes, settings: Settings, ring: float, target: in
     """
     lowest = 1 if settings[RAMP_END] > 0.0 else 0
     if target < lowest or target >= int(settings[NUM_LANES]):
+        return True
+    if urgency(cars, lanes, ring, settings[RAMP_END], EGO) < 0.0:
         return True
     front = next_ahead(cars, lanes, EGO, target)
     if front >= 0 and (
@@ -135,16 +150,27 @@ def hogs_lane(cars: Cars, lanes: Lanes, settings: Settings, ring: float) -> bool
 
 
 @compiled
-def risk(cars: Cars, lanes: Lanes, ring: float) -> float:
+def obstacle(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> tuple[float, float]:
+    """Returns gap [m] and closing speed [m/s] to the next thing ahead: the leader or the ramp's end."""
+    leader, speed = lanes[LEADER, EGO], cars[SPEED, EGO]
+    gap, closing = gap_between(cars, ring, EGO, leader), speed - cars[SPEED, leader]
+    if ramp_end > 0.0 and lanes[LANE, EGO] == 0:
+        to_end = ramp_end - ramp_position(cars, ring, EGO) - cars[HALF_LENGTH, EGO]
+        if to_end < gap:
+            return to_end, speed
+    return gap, closing
+
+
+@compiled
+def risk(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> float:
     """Returns the uncapped danger of the present instant, 0 where two seconds are kept at ease.
 
     max(0, 1 - h/2) + max(0, 1 - TTC/6)^2 + max(0, v - 27.8)/10, h = gap / max(v, 3 m/s).
     """
-    leader = lanes[LEADER, EGO]
     speed = cars[SPEED, EGO]
-    gap = max(0.0, gap_between(cars, ring, EGO, leader))
+    gap, closing = obstacle(cars, lanes, ring, ramp_end)
+    gap = max(0.0, gap)
     danger = max(0.0, 1.0 - gap / max(speed, 3.0) / SAFE_GAP)
-    closing = speed - cars[SPEED, leader]
     if closing > 0.0:
         tightness = max(0.0, 1.0 - gap / closing / SAFE_TTC)
         danger += tightness * tightness
@@ -170,12 +196,14 @@ def judge(
     ring = world[RING]
     accel, lateral = cars[ACCEL, EGO], lateral_accel(cars, lanes, EGO)
     imposed = imposed_braking(cars, lanes, ring)
+    if settings[RAMP_END] > 0.0:
+        imposed = max(imposed, braking_of_mergers(cars, lanes, ring))
     pull, jolt, sway = accel / LIVELY_ACCEL, jerk / LIVELY_JERK, lateral / LIVELY_LATERAL
     world[JERK_SQUARES] += jerk * jerk
     world[LATERAL_SQUARES] += lateral * lateral
     world[IMPOSED] += imposed
     world[COMFORT] += 0.5 * pull * pull + 0.25 * jolt * jolt + 0.5 * sway * sway
     world[EFFICIENCY] += 1.0 - min(1.0, cars[SPEED, EGO] / FULL_SPEED)
-    world[SAFETY] += risk(cars, lanes, ring)
+    world[SAFETY] += risk(cars, lanes, ring, settings[RAMP_END])
     hog = 0.6 if hogs_lane(cars, lanes, settings, ring) else 0.0
     world[COURTESY] += 0.5 * imposed + hog

@@ -51,10 +51,11 @@ FOLLOWER = 4  # in the present lane
 ORDER = 5  # vehicles by rising position
 RANK = 6  # inverse of ORDER
 LAST_SEEN = 7  # scratch: per lane, the car last met while scanning
-KEEPS_LANE = 8  # 1: never changes lanes of its own accord (trucks)
+KEEPS_LANE = 8  # FREE; KEEPING: only to leave a ramp (trucks); COMMANDED: never by itself
 NUM_LANE_ROWS = 9
 PARKED = 7  # in place of a lane number
 MAX_LANES = 6
+FREE, KEEPING, COMMANDED = 0, 1, 2
 
 # world
 RING = 0  # [m] length of the closed road

@@ -6,6 +6,7 @@ from prefgym.simulations.traffic_layout import (
     ACCEL,
     BRAKING,
     CAR_WIDTH,
+    COMMANDED,
     CHANGE_TIME,
     EGO,
     ERROR,
@@ -13,6 +14,7 @@ from prefgym.simulations.traffic_layout import (
     HALF_LENGTH,
     IDEAL,
     KICK,
+    KEEPING,
     KEEPS_LANE,
     LANE,
     LANE_CHANGE_TIME,
@@ -37,7 +39,8 @@ from prefgym.simulations.traffic_layout import (
     World,
     X,
 )
-from prefgym.simulations.traffic_neighbours import look_around, signed
+from prefgym.simulations.traffic_neighbours import apart, look_around, signed
+from prefgym.simulations.traffic_ramp import plan_merging
 from prefgym.simulations.traffic_random import two_uniforms
 
 GAP_ERROR = 0.6  # [s2/m] relative misjudgement of nearness, 1/gap, per error of acceleration
@@ -91,7 +94,8 @@ def decide_lanes(cars: Cars, lanes: Lanes, world: World, clock: Clock, settings:
     for car in range(clock[SUBSTEP] % period, cars.shape[1], period):
         if lanes[LANE, car] == PARKED or cars[CHANGE_TIME, car] < LANE_CHANGE_TIME:
             continue
-        if lanes[KEEPS_LANE, car] == 1 and not (ramp_end > 0.0 and lanes[LANE, car] == 0):
+        on_ramp = ramp_end > 0.0 and lanes[LANE, car] == 0
+        if lanes[KEEPS_LANE, car] == COMMANDED or (lanes[KEEPS_LANE, car] == KEEPING and not on_ramp):
             continue
         target = preferred_lane(cars, lanes, world[RING], ramp_end, num_lanes, car)
         if target != lanes[LANE, car]:
@@ -145,7 +149,9 @@ def move(cars: Cars, ring: float, dt: float) -> None:
 def refresh(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> None:
     """Renews what depends on the positions: the order, the leaders and the ideal accelerations."""
     look_around(cars, lanes, ring)
-    plan_accelerations(cars, lanes, ring, ramp_end)
+    plan_accelerations(cars, lanes, ring)
+    if ramp_end > 0.0:
+        plan_merging(cars, lanes, ring, ramp_end)
 
 
 @compiled
@@ -168,17 +174,6 @@ def advance(
     move(cars, world[RING], timing[0])
     refresh(cars, lanes, world[RING], settings[RAMP_END])
     clock[SUBSTEP] += 1
-
-
-@compiled
-def apart(cars: Cars, ring: float, car: int) -> float:
-    """Returns how far a car's middle is ahead of the ego's, the shorter way round [m]."""
-    distance = cars[X, car] - cars[X, EGO]
-    if distance > 0.5 * ring:
-        return distance - ring
-    if distance < -0.5 * ring:
-        return distance + ring
-    return distance
 
 
 @compiled

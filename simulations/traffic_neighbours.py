@@ -7,6 +7,7 @@ from prefgym.simulations.traffic_layout import (
     CHANGE_TIME,
     CLEAR_TIME,
     CLOSING,
+    EGO,
     FOLLOWER,
     GAP,
     HALF_LENGTH,
@@ -72,7 +73,7 @@ def look_around(cars: Cars, lanes: Lanes, ring: float) -> None:
     """
     sort_cars(cars, lanes)
     num_cars = cars.shape[1]
-    for k in range(min(16, num_cars) - 1, -1, -1):
+    for k in range(num_cars - 1, -1, -1):
         car = lanes[ORDER, k]
         lanes[LAST_SEEN, lanes[LANE, car]] = car
         lanes[LAST_SEEN, second_lane(cars, lanes, car)] = car
@@ -88,6 +89,24 @@ def look_around(cars: Cars, lanes: Lanes, ring: float) -> None:
         if lanes[LANE, leader] == lane:
             lanes[FOLLOWER, leader] = car
         lanes[LAST_SEEN, lane] = lanes[LAST_SEEN, second] = car
+
+
+@compiled
+def apart(cars: Cars, ring: float, car: int) -> float:
+    """Returns how far a car's middle is ahead of the ego's, the shorter way round [m]."""
+    distance = cars[X, car] - cars[X, EGO]
+    if distance > 0.5 * ring:
+        return distance - ring
+    if distance < -0.5 * ring:
+        return distance + ring
+    return distance
+
+
+@compiled
+def ramp_position(cars: Cars, ring: float, car: int) -> float:
+    """Returns how far a car is past the ramp's beginning [m], negative before it."""
+    position = cars[X, car]
+    return position - ring if position > 0.75 * ring else position
 
 
 @compiled

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.traffic_ego import obstacle
 from prefgym.simulations.traffic_layout import (
     ACCEL,
     CHANGE_TIME,
@@ -13,7 +14,6 @@ from prefgym.simulations.traffic_layout import (
     JERK_SQUARES,
     LANE,
     LATERAL_SQUARES,
-    LEADER,
     NUM_LANES,
     PARKED,
     RAMP_END,
@@ -32,8 +32,16 @@ from prefgym.simulations.traffic_layout import (
     World,
     X,
 )
-from prefgym.simulations.traffic_motion import apart, change_progress, lateral_position
-from prefgym.simulations.traffic_neighbours import gap_between, next_ahead, next_behind, signed
+from prefgym.simulations.traffic_motion import change_progress, lateral_position
+from prefgym.simulations.traffic_neighbours import (
+    apart,
+    gap_between,
+    next_ahead,
+    next_behind,
+    ramp_position,
+    signed,
+)
+from prefgym.simulations.traffic_ramp import merger_beside
 
 # name, lowest, highest value; the order is the order of the columns
 COLUMNS = (
@@ -71,7 +79,6 @@ OBSERVATION_LOW = np.array([low for _, low, _ in COLUMNS], dtype=np.float32)
 OBSERVATION_HIGH = np.array([high for _, _, high in COLUMNS], dtype=np.float32)
 
 SENSOR_RANGE = 150.0  # [m]
-MERGE_RANGE = 30.0  # [m]
 OFF_ROAD = -100.0  # [m] across the road
 _SIDES = 10  # first column of the neighbours
 _FELT = 28  # first column of the telemetry
@@ -155,31 +162,20 @@ def observe_felt(
 ) -> None:
     """Writes what the past half second felt like, and how near the leader is."""
     substeps = settings[SUBSTEPS]
-    speed, leader = cars[SPEED, EGO], lanes[LEADER, EGO]
-    gap = max(0.1, gap_between(cars, world[RING], EGO, leader))
+    ring, ramp_end = world[RING], settings[RAMP_END]
+    speed = cars[SPEED, EGO]
+    gap, closing = obstacle(cars, lanes, ring, ramp_end)
+    gap = max(0.1, gap)
     out[0] = min(2.0, np.sqrt(world[JERK_SQUARES] / substeps) / 5.0)
     out[1] = min(2.0, world[IMPOSED] / substeps / 2.0)
     out[2] = min(2.0, np.sqrt(world[LATERAL_SQUARES] / substeps))
     out[3] = min(1.0, gap / max(speed, 3.0) / 3.0)
-    out[4] = clip((speed - cars[SPEED, leader]) / gap / 0.5, 0.0, 2.0)
+    out[4] = clip(closing / gap / 0.5, 0.0, 2.0)
     out[5] = 1.0
-    ramp_end = settings[RAMP_END]
     if ramp_end > 0.0 and lanes[LANE, EGO] == 0:
-        out[5] = clip((ramp_end - cars[X, EGO]) / 300.0, 0.0, 1.0)
-    out[6] = 1.0 if merger_beside(cars, lanes, world[RING], ramp_end) else 0.0
+        out[5] = clip((ramp_end - ramp_position(cars, ring, EGO)) / 300.0, 0.0, 1.0)
+    out[6] = 1.0 if merger_beside(cars, lanes, ring, ramp_end) else 0.0
     out[7] = 0.0
-
-
-@compiled
-def merger_beside(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> bool:
-    """Tells whether a car on the ramp is near the ego, which drives on the lane it must enter."""
-    if ramp_end <= 0.0 or lanes[LANE, EGO] != 1:
-        return False
-    for car in range(1, cars.shape[1]):
-        if lanes[LANE, car] == 0:
-            if abs(apart(cars, ring, car)) < MERGE_RANGE:
-                return True
-    return False
 
 
 @compiled

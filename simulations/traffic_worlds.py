@@ -31,6 +31,7 @@ from prefgym.simulations.traffic_layout import (
 from prefgym.simulations.traffic_motion import advance, ego_crashes
 from prefgym.simulations.traffic_observation import Observation, observe, snapshot
 from prefgym.simulations.traffic_random import seed_stream
+from prefgym.simulations.traffic_recorded import Extents, Moments
 from prefgym.simulations.traffic_start import Mix, Types, start
 
 SPEED_STEP = 2.5  # [m/s] of the speed set-point
@@ -169,6 +170,8 @@ def start_worlds(
     settings: Settings,
     types: Types,
     mix: Mix,
+    moments: Moments,
+    extents: Extents,
     observations: Float[np.ndarray, "world column"],
     states: Float[np.ndarray, "world vehicle 4"],
 ) -> None:
@@ -180,6 +183,6 @@ def start_worlds(
     for w in range(cars.shape[0]):
         if chosen[w]:
             seed_stream(clock[w], draws[w, 0], draws[w, 1])
-            start(cars[w], lanes[w], world[w], clock[w], settings, types, mix)
+            start(cars[w], lanes[w], world[w], clock[w], settings, types, mix, moments, extents)
             observe(cars[w], lanes[w], world[w], clock[w], settings, observations[w])
             snapshot(cars[w], lanes[w], world[w], states[w])

@@ -16,7 +16,7 @@ EnvValue = str | int | float | bool | None
 class PPOConfig:
     """Stable-Baselines3 PPO. `log_std_floor`: exploration is raised to it at every new reward.
 
-    `sde_steps` > 0 explores with state-dependent noise redrawn every that many steps.
+    The learning rate falls linearly over a run to `final_rate` times `learning_rate`.
     """
 
     num_envs: int = 16
@@ -24,6 +24,7 @@ class PPOConfig:
     batch_size: int = 256
     num_epochs: int = 10
     learning_rate: float = 1e-3
+    final_rate: float = 1.0
     gamma: float = 0.99
     gae_lambda: float = 0.95
     clip_range: float = 0.2
@@ -31,7 +32,6 @@ class PPOConfig:
     hidden: tuple[int, ...] = (64, 64)
     normalise_observations: bool = False
     log_std_floor: float | None = 0.0
-    sde_steps: int = 0
 
     @property
     def rollout(self) -> int:
@@ -46,7 +46,8 @@ class LoopConfig:
     `rounds` label rounds are spread evenly from the end of the warm-up to `label_fraction` of all
     steps; the first gets `first_share` of the labels. `explore` names the behaviour that the
     first round also shows: "none", "held" (random actions held for random times) or "styles"
-    (the environment's own diverse behaviours); its `explore_steps` count towards `steps`. Queries
+    (the environment's own diverse behaviours) in `explore_envs` environments; its `explore_steps`
+    count towards `steps`. Queries
     are cut from the latest `pool_steps`; `old_share` of the partners are segments labelled before.
     """
 
@@ -63,6 +64,7 @@ class LoopConfig:
     candidates: int = 10
     selection: Selection = "uniform"
     explore: Literal["none", "held", "styles"] = "held"
+    explore_envs: int = 16
     explore_steps: int = 8000
     held_out: int = 500
 

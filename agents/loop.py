@@ -13,7 +13,14 @@ from prefgym.agents.config import RunConfig
 from prefgym.agents.health import Signs, complaints
 from prefgym.agents.policies import explorer
 from prefgym.agents.pool import Pool
-from prefgym.agents.ppo import build_ppo, mean_log_std, ppo_to_bytes, raise_exploration, restore_ppo
+from prefgym.agents.ppo import (
+    build_ppo,
+    learning_rate,
+    mean_log_std,
+    ppo_to_bytes,
+    raise_exploration,
+    restore_ppo,
+)
 from prefgym.agents.recorder import Recorder
 from prefgym.agents.rollout_log import RolloutLog
 from prefgym.agents.run import (
@@ -188,6 +195,9 @@ class PreferenceLoop:
         steps = stage.rollouts * self.config.ppo.rollout
         self.ppo.set_random_seed(self._seed(number, TRAIN))
         self.ppo._last_obs = None  # SB3's own sign that the environments must be reset
+        # SB3 would let a schedule run out within every call of learn; here a stage has one rate
+        left = 1 - number / len(self.stages)
+        self.ppo.lr_schedule = lambda _: learning_rate(self.config.ppo, left)
         first = self.done.env_steps - self.ppo.num_timesteps
         log = RolloutLog(
             self.ppo,
@@ -208,7 +218,7 @@ class PreferenceLoop:
 
     def _explore(self, number: int) -> int:
         """Record the exploring behaviour that the first label round also shows."""
-        loop, num_envs = self.config.loop, self.config.ppo.num_envs
+        loop, num_envs = self.config.loop, self.config.loop.explore_envs
         venv = make_vec_env(self.config.env_id, self.config.env_kwargs, num_envs)
         num_steps = loop.exploration // num_envs
         recorder = Recorder(venv, num_steps)

@@ -1,7 +1,6 @@
 """Stable-Baselines3 PPO: built from a configuration, saved and restored without pickle."""
 
 import json
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,16 +19,13 @@ def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
     if config.normalise_observations:
         venv = VecNormalize(venv, norm_reward=False, gamma=config.gamma)
     dict_observations = isinstance(venv.observation_space, spaces.Dict)
-    sde: dict[str, Any] = {}
-    if config.sde_steps and isinstance(venv.action_space, spaces.Box):
-        sde = {"use_sde": True, "sde_sample_freq": config.sde_steps}
     model = PPO(
         "MultiInputPolicy" if dict_observations else "MlpPolicy",
         venv,
         n_steps=config.num_steps,
         batch_size=config.batch_size,
         n_epochs=config.num_epochs,
-        learning_rate=config.learning_rate,
+        learning_rate=lambda left: learning_rate(config, left),
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         clip_range=config.clip_range,
@@ -37,10 +33,14 @@ def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
         policy_kwargs={"net_arch": list(config.hidden)},
         seed=seed,
         device="cpu",
-        **sde,
     )
     model.set_logger(Logger(None, []))
     return model
+
+
+def learning_rate(config: PPOConfig, left: float) -> float:
+    """The learning rate when the share `left` of the run is still to come."""
+    return config.learning_rate * (config.final_rate + (1 - config.final_rate) * left)
 
 
 def raise_exploration(model: PPO, floor: float | None) -> None:

@@ -21,11 +21,12 @@ PPO_PRESETS: Mapping[str, PPOConfig] = {
         gamma=0.9999, gae_lambda=0.9, learning_rate=3e-4, normalise_observations=True
     ),
     "prefgym/Driving-v0": PPOConfig(
-        num_envs=64,
-        num_steps=64,
-        batch_size=2048,
+        num_envs=32,
+        num_steps=32,
+        batch_size=1024,
         learning_rate=3e-3,
-        gamma=0.95,
+        gamma=0.97,
+        gae_lambda=0.8,
         entropy=0.003,
     ),
 }
@@ -86,6 +87,7 @@ def _driving(config: RunConfig) -> RunConfig:
         old_share=0.5,
         pool_steps=2 * 64 * 64,
         explore="styles",
+        explore_envs=64,
         explore_steps=64 * 80,
     )
     inputs = InputConfig(state=False, action=False, next_state=True, names=REWARD_INPUTS)
@@ -93,5 +95,5 @@ def _driving(config: RunConfig) -> RunConfig:
         config,
         loop=loop,
         reward_model=RewardModelConfig(inputs=inputs, output_gain=0.2),
-        fit=FitConfig(),
+        fit=FitConfig(family="linear"),
     )

@@ -9,9 +9,16 @@ import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from prefgym.envs.driving import DrivingConfig, actions_array, observation_space
+from prefgym.envs.driving import (
+    Action,
+    DrivingConfig,
+    actions_array,
+    check_render_mode,
+    draw,
+    observation_space,
+)
 from prefgym.simulations.drivers import CRITERIA, DriverProfile
 from prefgym.simulations.traffic import Outcome
 from prefgym.simulations.traffic_observation import OBSERVATION_NAMES
@@ -42,8 +49,10 @@ class DrivingVectorEnv(
         traffic: str | Path | None = None,
     ) -> None:
         self.config = DrivingConfig(scenario, density, profile, actions, driver, traffic)
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
         self.num_envs = num_envs
-        self.render_mode = render_mode
+        self.render_mode = check_render_mode(render_mode)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         if self.autoreset_mode == AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode must be NEXT_STEP or SAME_STEP, got DISABLED")
@@ -59,8 +68,10 @@ class DrivingVectorEnv(
         self.single_action_space = self.config.action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._actions_shape = (num_envs, *self.single_action_space.shape)
+        self._actions_shape = (num_envs, *(self.single_action_space.shape or ()))
         self._traffic = self.config.make_traffic(num_envs)
+        self.num_lanes = self._traffic.settings.num_lanes
+        self._states = np.zeros((num_envs, 0, 4), dtype=np.float32)
         self._generators: list[np.random.Generator] = []
         self._steps = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.zeros(num_envs, dtype=bool)
@@ -87,13 +98,14 @@ class DrivingVectorEnv(
             else seeding.np_random(world_seed)[0]
             for world, world_seed in enumerate(seeds)
         ]
+        self._ended = np.zeros(self.num_envs, dtype=bool)
         outcome = self._traffic.empty_outcome()
         everyone = np.ones(self.num_envs, dtype=bool)
         self._start(everyone, outcome)
         return outcome.observations, {"state": outcome.states, "_state": everyone}
 
     def step(
-        self, actions: ArrayLike
+        self, actions: Action
     ) -> tuple[
         Observations,
         NDArray[np.float64],
@@ -106,6 +118,7 @@ class DrivingVectorEnv(
             raise gymnasium.error.ResetNeeded("step() needs an episode: call reset() first")
         commands = actions_array(actions, self._actions_shape).reshape(self.num_envs, -1)
         outcome = self._traffic.step(commands, self.weights)
+        self._states = outcome.states
         self._steps += 1
         judged = np.ones(self.num_envs, dtype=bool)
         infos: dict[str, object] = {
@@ -129,14 +142,32 @@ class DrivingVectorEnv(
         terminations = np.zeros(self.num_envs, dtype=bool)
         return outcome.observations, outcome.rewards, terminations, truncations, infos
 
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Returns a picture of the road around every ego; None without a render mode."""
+        if self.render_mode is None:
+            return None
+        if not self._generators:
+            raise gymnasium.error.ResetNeeded("render() needs an episode: call reset() first")
+        return tuple(self.render_state(state) for state in self._states)
+
+    def render_state(
+        self, state: NDArray[np.float32], trail: NDArray[np.float64] | None = None
+    ) -> NDArray[np.uint8]:
+        """Returns the picture of any recorded row of `infos["state"]`.
+
+        Args:
+            trail: past x and y of the ego [m], the oldest first.
+        """
+        return draw(state, self.num_lanes, self.config.scenario, trail)
+
     def _start(self, chosen: NDArray[np.bool_], outcome: Outcome) -> None:
         """Begins new episodes in the chosen worlds and writes their first sights."""
         draws = np.zeros((self.num_envs, 2))
         for world in np.flatnonzero(chosen):
             self._generators[world].random(out=draws[world])
         self._traffic.start(chosen, draws, outcome.observations, outcome.states)
+        self._states = outcome.states
         self._steps[chosen] = 0
-        self._ended[chosen] = False
 
     def _final(self, ended: NDArray[np.bool_], outcome: Outcome) -> dict[str, object]:
         """Returns what Gymnasium keeps of episodes that end and begin anew in the same step."""

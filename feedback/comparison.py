@@ -1,5 +1,6 @@
 """Comparisons of two segments, and what every other kind of feedback must offer a fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -51,6 +52,16 @@ class Feedback(Protocol):
         ...
 
 
+def joint_log_likelihood(
+    feedback: Sequence[Feedback],
+    returns: Float[Tensor, "member segment head"],
+    parameters: Sequence[Float[Tensor, "member _"]],
+) -> Float[Tensor, "member answer"]:
+    """Log-probability of the answers of every kind, one kind after the other."""
+    kinds = zip(feedback, parameters, strict=True)
+    return torch.cat([kind.log_likelihood(returns, theta) for kind, theta in kinds], dim=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Answers to "which of the two is better?".
@@ -64,10 +75,14 @@ class Comparison:
     preference: Float64[np.ndarray, " answer"]
 
     def __post_init__(self) -> None:
-        if not ((self.preference >= 0) & (self.preference <= 1)).all():
+        lengths = len(self.first), len(self.second), len(self.preference)
+        if len(set(lengths)) != 1:
+            raise ValueError(f"first, second and preference must be of one length, got {lengths}")
+        wrong = ~((self.preference >= 0) & (self.preference <= 1))
+        if wrong.any():
             raise ValueError(
-                f"preferences must be probabilities in [0, 1], got {self.preference}; "
-                "leave out answers of the kind 'can't tell'"
+                f"preferences must be probabilities in [0, 1], got {self.preference[wrong][0]}; "
+                'leave out answers of the kind "can\'t tell"'
             )
 
     def __len__(self) -> int:
@@ -85,9 +100,15 @@ class Comparison:
         return used, Comparison(first, second, self.preference)
 
     def initial_parameters(self) -> Float[Tensor, " parameter"]:
-        """The log tie rate of Davidson's model; nothing where nobody ever ties."""
-        tied = float(np.mean(self.preference == 0.5))
-        return torch.zeros(1) if tied > 0 else torch.zeros(0)
+        """The log tie rate of Davidson's model; nothing where nobody ever ties.
+
+        The rate at which segments of equal return are tied as often as all were: nu / (2 + nu) is
+        the share of ties. Half a decided answer more keeps it finite.
+        """
+        tied = int(np.count_nonzero(self.preference == 0.5))
+        if not tied:
+            return torch.zeros(0)
+        return torch.tensor([2 * tied / (len(self) - tied + 0.5)]).log()
 
     @property
     def informative(self) -> bool:
@@ -95,13 +116,17 @@ class Comparison:
         return bool((self.preference != 0.5).any())
 
     def agreement(self, returns: Float[Tensor, "segment head"]) -> float:
-        """Share of decided answers whose preferred segment has the higher return; nan if none."""
+        """Share of decided answers whose preferred segment has the higher return; nan if none.
+
+        Equal returns count half, so that the order of a pair does not matter.
+        """
         decided = self.preference != 0.5
+        if not decided.any():
+            return float("nan")
         overall = returns.mean(dim=-1).numpy()
         gap = overall[self.first[decided]] - overall[self.second[decided]]
-        if not len(gap):
-            return float("nan")
-        return float(np.mean((gap > 0) == (self.preference[decided] > 0.5)))
+        towards = np.sign(gap) * np.sign(self.preference[decided] - 0.5)
+        return float((1 + towards.mean()) / 2)
 
     def log_likelihood(
         self,

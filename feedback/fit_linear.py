@@ -4,13 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from prefgym.feedback.comparison import Feedback
+from prefgym.feedback.comparison import Feedback, joint_log_likelihood
+from prefgym.feedback.reward_model import masked_returns
+from prefgym.feedback.reward_nets import square_features
 
 MAX_ITERATIONS = 30
 TIE_PRIOR_SD = 3.0  # keeps the tie rate finite when every answer is a tie
+_SEGMENTS_AT_ONCE = 256
+_NUMBERS_AT_ONCE = 4_000_000  # bounds the memory of a Hessian
 # The reward's offset is what ends of episodes teach; shrinking it as hard as the other weights
 # would make them stand in for it.
 CONSTANT_SHRINKAGE = 0.01
@@ -25,6 +29,19 @@ class LinearFit(NamedTuple):
     weight: Float[Tensor, "member feature"]
     parameters: list[Float[Tensor, "member parameter"]]
     precision: Float[Tensor, "member feature feature"]
+
+
+def return_features(
+    inputs: Float[Tensor, "segment time input"], mask: Bool[Tensor, "segment time"]
+) -> Float[Tensor, "segment feature"]:
+    """Masked sums of linear features over sqrt(time): what weights multiply to give returns."""
+    parts = []
+    for steps, real in zip(
+        inputs.split(_SEGMENTS_AT_ONCE), mask.split(_SEGMENTS_AT_ONCE), strict=True
+    ):
+        features = square_features(steps.double().flatten(0, 1)).unflatten(0, steps.shape[:2])
+        parts.append(masked_returns(features[None], real)[0])
+    return torch.cat(parts)
 
 
 def fit_linear(
@@ -49,37 +66,40 @@ def fit_linear(
 
     def loss(at: Tensor) -> Float[Tensor, " member"]:
         w, *parameters = at.split(sizes, dim=1)
-        returns = (w @ features.T)[:, :, None]
-        kinds = zip(feedback, parameters, strict=True)
-        likelihood = torch.cat([kind.log_likelihood(returns, theta) for kind, theta in kinds], 1)
+        likelihood = joint_log_likelihood(feedback, (w @ features.T)[:, :, None], parameters)
         if weights is not None:
             likelihood = likelihood * weights
         return (prior * at.square()).sum(1) / 2 - likelihood.sum(1)
 
+    num_answers = sum(len(kind) for kind in feedback)
+    at_once = max(_NUMBERS_AT_ONCE // (len(l2) * num_answers), 1)
     value = loss(point)
     for _ in range(MAX_ITERATIONS):
-        gradient, hessian = _derivatives(loss, point)
+        gradient, hessian = _derivatives(loss, point, at_once)
         step = torch.linalg.solve(hessian, gradient)
         point, new_value = _halve(loss, point, step, value)
         done = bool((value - new_value <= 1e-9 * (1 + value.abs())).all())
         value = new_value
         if done:
             break
-    _, hessian = _derivatives(loss, point)
+    _, hessian = _derivatives(loss, point, at_once)
     weight, *parameters = point.split(sizes, dim=1)
     return LinearFit(weight, list(parameters), hessian[:, :num_features, :num_features])
 
 
 def _derivatives(
-    loss: Loss, point: Float[Tensor, "member coordinate"]
+    loss: Loss, point: Float[Tensor, "member coordinate"], at_once: int
 ) -> tuple[Float[Tensor, "member coordinate"], Float[Tensor, "member coordinate coordinate"]]:
-    """Gradient and Hessian of every member at once; members do not interact."""
+    """Gradient and Hessian of every member (they do not interact), `at_once` columns a time."""
     at = point.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(at).sum(), at, create_graph=True)
     size = point.shape[1]
     directions = torch.eye(size, dtype=point.dtype)[:, None, :].expand(size, *point.shape)
-    (columns,) = torch.autograd.grad(gradient, at, directions, is_grads_batched=True)
-    return gradient.detach(), columns.permute(1, 0, 2)
+    columns = [
+        torch.autograd.grad(gradient, at, part, retain_graph=True, is_grads_batched=True)[0]
+        for part in directions.split(at_once)
+    ]
+    return gradient.detach(), torch.cat(columns).permute(1, 0, 2)
 
 
 def _halve(
@@ -115,8 +135,7 @@ def held_out_linear(
     weights = train.repeat(len(l2), 1)
     solution = fit_linear(features, feedback, penalties, weights)
     returns = (solution.weight @ features.T)[:, :, None]
-    kinds = zip(feedback, solution.parameters, strict=True)
-    likelihood = torch.cat([kind.log_likelihood(returns, theta) for kind, theta in kinds], 1)
+    likelihood = joint_log_likelihood(feedback, returns, solution.parameters)
     held_out = (likelihood * (1 - weights)).sum(1).view(len(l2), num_folds)
     return held_out.sum(1) / num_answers
 
@@ -124,9 +143,13 @@ def held_out_linear(
 def posterior_members(
     solution: LinearFit, num_members: int, *, generator: torch.Generator
 ) -> Float[Tensor, "member feature"]:
-    """Draws from the Laplace posterior of the first row, centred on its weight."""
+    """Draws from the first row's Laplace posterior given its tie rate; their mean is its weight.
+
+    Centring takes 1/`num_members` of the draws' variance, which scaling them up gives back.
+    """
     mean, precision = solution.weight[0], solution.precision[0]
     factor = torch.linalg.cholesky(precision)
     noise = torch.randn(len(mean), num_members, dtype=torch.float64, generator=generator)
     draws = torch.linalg.solve_triangular(factor.T, noise, upper=True).T
-    return mean + (draws - draws.mean(dim=0))
+    scale = (num_members / max(num_members - 1, 1)) ** 0.5
+    return mean + (draws - draws.mean(dim=0)) * scale

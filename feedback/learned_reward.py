@@ -45,33 +45,35 @@ class LearnedReward(gym.Wrapper[ObsType, ActType, ObsType, ActType]):
         super().__init__(env)
         check_spaces(reward_model.inputs, env.observation_space, env.action_space)
         self.reward_model = reward_model
-        self._observation: ObsType | None = None
+        self._observation: Batch | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, object] | None = None
     ) -> tuple[ObsType, dict[str, object]]:
         """Reset the environment and remember where it starts."""
-        self._observation, info = self.env.reset(seed=seed, options=options)
-        return self._observation, info
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._observation = _batch_of_one(observation)
+        return observation, info
 
     def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, object]]:
         """Step the environment; the reward is the learned one."""
-        before = self._observation
+        if self._observation is None:
+            raise gym.error.ResetNeeded("step() needs an episode: call reset() first")
+        taken = _batch_of_one(action)
         observation, gold, terminated, truncated, info = self.env.step(action)
-        reward = self.reward_model.reward(
-            _batch_of_one(before),
-            _batch_of_one(action),
-            _batch_of_one(observation),
-            np.array([terminated]),
-        )
-        self._observation = observation
+        after = _batch_of_one(observation)
+        reward = self.reward_model.reward(self._observation, taken, after, np.array([terminated]))
+        self._observation = after
         return observation, float(reward[0]), terminated, truncated, {**info, "gold_reward": gold}
 
 
 def _batch_of_one(value: object) -> Batch:
-    """The value with a leading batch axis of 1, also inside dicts and tuples."""
+    """A copy with a leading batch axis of 1, also inside dicts and tuples.
+
+    A copy, because some environments go on writing into the arrays that they gave out.
+    """
     if isinstance(value, dict):
         return {key: _batch_of_one(part) for key, part in value.items()}
     if isinstance(value, tuple):
         return tuple(_batch_of_one(part) for part in value)
-    return np.asarray(value)[None]
+    return np.array(value)[None]

@@ -73,7 +73,13 @@ def with_terminal(
             for key, value in last.items():
                 merged[key][i] = value
         return merged
-    assert isinstance(observations, np.ndarray)
+    if isinstance(observations, tuple):
+        parts = tuple(part.copy() for part in observations)
+        for i, last in zip(ended, terminal, strict=True):
+            assert isinstance(last, tuple)
+            for part, value in zip(parts, last, strict=True):
+                part[i] = value
+        return parts
     replaced = observations.copy()
     replaced[ended] = np.stack([np.asarray(last) for last in terminal])
     return replaced

@@ -46,8 +46,10 @@ def random_queries(
     Raises:
         ValueError: if there are fewer than two new segments.
     """
-    if num_new < 2:
-        raise ValueError(f"at least two new segments are needed for a query, got {num_new}")
+    if not 2 <= num_new <= len(segments):
+        raise ValueError(
+            f"num_new must be at least 2 and at most the {len(segments)} segments, got {num_new}"
+        )
     new = rng.integers(num_new, size=num_queries)
     partner = (new + 1 + rng.integers(num_new - 1, size=num_queries)) % num_new
     if len(segments) > num_new:

@@ -52,8 +52,17 @@ class SimulatedRater:
     def returns(
         self, queries: Queries, *, discount: float = 1.0
     ) -> Float64[np.ndarray, " segment"]:
-        """The person's own return of every segment."""
+        """The person's own return of every segment.
+
+        Raises:
+            ValueError: if the segments have another number of criteria than the person weighs.
+        """
         segments = queries.segments
+        if segments.criteria.shape[-1] != len(self.weights):
+            raise ValueError(
+                f"rater {self.name!r} weighs {len(self.weights)} criteria, "
+                f"got segments with {segments.criteria.shape[-1]}"
+            )
         return segment_returns(segments.criteria, segments.mask, self.weights, discount=discount)
 
     def answer(self, queries: Queries, *, rng: np.random.Generator) -> Answers:

@@ -45,7 +45,7 @@ class RewardInputs:
         """Resolve column names.
 
         Raises:
-            ValueError: if a name is not among `observation_names`.
+            ValueError: if a name is not among `observation_names`, or those are not one a column.
         """
         self.config = config
         self.observation_space = observation_space
@@ -57,6 +57,11 @@ class RewardInputs:
                 f"reward inputs must be named observations, got {missing}; known: {known}"
             )
         num_observed = encoded_size(observation_space)
+        if config.names and len(observation_names) != num_observed:
+            raise ValueError(
+                f"observation_names must name each of the {num_observed} observed columns, "
+                f"got {len(observation_names)} names"
+            )
         self.columns = (
             np.array([observation_names.index(name) for name in config.names])
             if config.names

@@ -1,7 +1,8 @@
 """A reward model: standardised inputs, one family of step reward, and a bounded output."""
 
-import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from prefgym.feedback.segment import Segments
 
 FORMAT = 1
 INPUT_BOUND = 5.0
+_SEGMENTS_AT_ONCE = 32  # bounds the memory of an evaluation, and stays in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class RewardModel(nn.Module):
 
     def standardise(self, rows: Float[Tensor, "*batch input"]) -> Float[Tensor, "*batch input"]:
         """Input rows in standard units, clamped, with the action columns scaled."""
-        units = ((rows - self.input_mean) / self.input_sd).clamp(-INPUT_BOUND, INPUT_BOUND)
-        return units * self.column_scale
+        units = (rows - self.input_mean).div_(self.input_sd)
+        return units.clamp_(-INPUT_BOUND, INPUT_BOUND).mul_(self.column_scale)
 
     def segment_inputs(self, segments: Segments) -> Float[Tensor, "segment time input"]:
         """Standardised inputs of every step of the segments."""
@@ -93,8 +95,8 @@ class RewardModel(nn.Module):
     @torch.inference_mode()
     def returns(self, segments: Segments) -> Float[Tensor, "member segment head"]:
         """Every member's return of each segment, in the units of the fitted likelihood."""
-        mask = torch.from_numpy(segments.mask)
-        return segment_returns(self.net, self.segment_inputs(segments), mask)
+        step = step_rewards(self.net, self.segment_inputs(segments))
+        return masked_returns(step, torch.from_numpy(segments.mask))
 
     @torch.inference_mode()
     def reward(
@@ -133,15 +135,34 @@ class RewardModel(nn.Module):
 def segment_returns(
     net: nn.Module, inputs: Float[Tensor, "segment time input"], mask: Bool[Tensor, "segment time"]
 ) -> Float[Tensor, "member segment head"]:
+    """Every member's return of each segment, with gradients: what a fit of `net` trains on."""
+    return masked_returns(_step_rewards(net, inputs), mask)
+
+
+@torch.no_grad()
+def step_rewards(
+    net: nn.Module, inputs: Float[Tensor, "segment time input"]
+) -> Float[Tensor, "member segment time head"]:
+    """Step rewards of every member without gradients, a few segments at a time."""
+    return torch.cat([_step_rewards(net, part) for part in inputs.split(_SEGMENTS_AT_ONCE)], dim=1)
+
+
+def _step_rewards(
+    net: nn.Module, inputs: Float[Tensor, "segment time input"]
+) -> Float[Tensor, "member segment time head"]:
+    step = net(inputs.flatten(0, 1))
+    return step.unflatten(1, inputs.shape[:2])
+
+
+def masked_returns(
+    step: Float[Tensor, "member segment time head"], mask: Bool[Tensor, "segment time"]
+) -> Float[Tensor, "member segment head"]:
     """Masked sums of step rewards over sqrt(time).
 
     The absorbing state after a true termination counts 0, so padded steps add nothing; dividing
     by sqrt(time) keeps the logit's spread independent of the segment's length.
     """
-    num_segments, num_steps, _ = inputs.shape
-    step = net(inputs.reshape(num_segments * num_steps, -1))
-    step = step.view(len(step), num_segments, num_steps, -1)
-    weight = mask.to(step.dtype) / num_steps**0.5
+    weight = mask.to(step.dtype) / mask.shape[1] ** 0.5
     return (step * weight[None, :, :, None]).sum(dim=2)
 
 
@@ -177,31 +198,42 @@ def reward_model_from_bytes(
     Raises:
         ValueError: if the document is corrupt, newer than this version, or made for other spaces.
     """
-    try:
+    with _damage_reported():
         length = int.from_bytes(document[:8], "little")
         header = json.loads(json.loads(document[8 : 8 + length])["__metadata__"]["prefgym"])
+        form = int(header["format"])
+    if form > FORMAT:
+        raise ValueError(f"reward model must have format <= {FORMAT}, got {form}; update prefgym")
+    with _damage_reported():
         tensors = load_tensors(document)
-    except (KeyError, ValueError, SafetensorError) as error:
-        raise ValueError(f"not a prefgym reward model, or damaged: {error}") from error
-    if header["format"] > FORMAT:
-        raise ValueError(
-            f"reward model must have format <= {FORMAT}, got {header['format']}; update prefgym"
+        values = header["config"]
+        inner = values["inputs"]
+        input_config = InputConfig(**{**inner, "names": tuple(inner["names"])})
+        config = RewardModelConfig(
+            **{**values, "inputs": input_config, "hidden": tuple(values["hidden"])}
         )
-    values = header["config"]
-    inner = values["inputs"]
-    input_config = InputConfig(**{**inner, "names": tuple(inner["names"])})
-    config = RewardModelConfig(
-        **{**values, "inputs": input_config, "hidden": tuple(values["hidden"])}
-    )
+        family, num_inputs = header["family"], header["num_inputs"]
     inputs = RewardInputs(input_config, observation_space, action_space, observation_names)
-    if inputs.size != header["num_inputs"]:
+    if inputs.size != num_inputs:
         raise ValueError(
-            f"reward model reads {header['num_inputs']} numbers per step, but this environment "
+            f"reward model reads {num_inputs} numbers per step, but this environment "
             f"gives {inputs.size}; was it fitted for another environment?"
         )
-    model = new_reward_model(config, inputs, header["family"], generator=torch.Generator())
-    model.load_state_dict(tensors)
+    model = new_reward_model(config, inputs, family, generator=torch.Generator())
+    with _damage_reported():
+        model.load_state_dict(tensors)
+    if not all(bool(value.isfinite().all()) for value in tensors.values()):
+        raise ValueError("reward model is damaged: it holds NaN or infinity")
     return model
+
+
+@contextmanager
+def _damage_reported() -> Iterator[None]:
+    """Whatever reading a damaged document raises, as one kind of error."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"not a prefgym reward model, or damaged: {error!r}") from error
 
 
 def load_reward_model(
@@ -217,8 +249,3 @@ def load_reward_model(
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-def digest(model: RewardModel) -> str:
-    """SHA-256 of the model's bytes."""
-    return hashlib.sha256(model.to_bytes()).hexdigest()

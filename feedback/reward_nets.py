@@ -15,7 +15,7 @@ Family = Literal["mlp", "linear"]
 
 
 class MLPEnsemble(nn.Module):
-    """Independent ReLU networks with a tanh output, evaluated as one batched product."""
+    """Independent ReLU networks with a tanh output, their weights stacked along a member axis."""
 
     def __init__(
         self,
@@ -44,12 +44,16 @@ class MLPEnsemble(nn.Module):
 
     def forward(self, rows: Float[Tensor, "row input"]) -> Float[Tensor, "member row head"]:
         """Step rewards in (-1, 1) of every member."""
-        hidden = rows.expand(len(self.weights[0]), *rows.shape)
-        last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            hidden = torch.baddbmm(bias, hidden, weight)
-            hidden = torch.tanh(hidden) if layer == last else torch.relu(hidden)
-        return hidden
+        layers = list(zip(self.weights, self.biases, strict=True))
+        rewards = []
+        # On a CPU a product per member is a third faster than a batched one, at a fit's sizes.
+        for member in range(len(self.weights[0])):
+            hidden = rows
+            for weight, bias in layers[:-1]:
+                hidden = torch.addmm(bias[member], hidden, weight[member]).relu_()
+            weight, bias = layers[-1]
+            rewards.append(torch.addmm(bias[member], hidden, weight[member]).tanh_())
+        return torch.stack(rewards)
 
 
 def square_features(rows: Float[Tensor, "row input"]) -> Float[Tensor, "row feature"]:

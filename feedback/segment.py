@@ -72,14 +72,25 @@ def concatenate(parts: Sequence[Segments]) -> Segments:
 
 
 def cut(trajectories: Trajectories, starts: Int64[np.ndarray, " segment"], length: int) -> Segments:
-    """Windows of `length` steps from the flat indices `starts`, masked after the episode's end."""
+    """Windows of `length` steps from the flat indices `starts`, masked after the episode's end.
+
+    Raises:
+        ValueError: if a window starts outside the trajectories or reaches past a time limit.
+    """
+    if ((starts < 0) | (starts >= trajectories.num_steps)).any():
+        raise ValueError(
+            f"segments must start at steps 0 to {trajectories.num_steps - 1}, "
+            f"got {starts.min()} to {starts.max()}"
+        )
     trajectory = np.searchsorted(trajectories.starts, starts, side="right") - 1
     end = trajectories.starts[trajectory] + trajectories.lengths[trajectory]
     index = starts[:, None] + np.arange(length)
     mask = index < end[:, None]
     index = np.minimum(index, end[:, None] - 1)
     if not (mask.all(axis=1) | trajectories.terminated[trajectory]).all():
-        raise ValueError("a segment may not reach past a time limit; use sample_starts")
+        raise ValueError(
+            f"segments of {length} steps may not reach past a time limit; use sample_starts"
+        )
     return Segments(
         observations=trajectories.observations[index],
         actions=trajectories.actions[index],
@@ -107,6 +118,8 @@ def sample_starts(
     Raises:
         ValueError: if no trajectory has room for one window.
     """
+    if length < 1:
+        raise ValueError(f"segment length must be at least 1, got {length}")
     last_start = np.where(
         trajectories.terminated, trajectories.lengths - 1, trajectories.lengths - length
     )

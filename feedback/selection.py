@@ -27,12 +27,14 @@ def select(
     methods need a fitted model; before there is one they choose for coverage.
 
     Raises:
-        ValueError: if the method is unknown, or there are too few candidates.
+        ValueError: if the method is unknown, no query is wanted, or there are too few candidates.
     """
     if method not in SELECTIONS:
         raise ValueError(f"selection must be one of {', '.join(SELECTIONS)}, got {method!r}")
-    if len(candidates) < num_queries:
-        raise ValueError(f"{num_queries} queries wanted from {len(candidates)} candidates")
+    if not 1 <= num_queries <= len(candidates):
+        raise ValueError(
+            f"num_queries must be in [1, {len(candidates)} candidates], got {num_queries}"
+        )
     if method == "uniform":
         return np.arange(num_queries)
     if model is None or not bool(model.informed):
@@ -70,14 +72,18 @@ def _entropy(p: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
 def cover(
     points: Float64[np.ndarray, "point feature"], num_points: int, *, rng: np.random.Generator
 ) -> Int64[np.ndarray, " chosen"]:
-    """Farthest-first traversal: a 2-approximation of the k-centre problem (Gonzalez 1985)."""
+    """Farthest-first traversal: a 2-approximation of the k-centre problem (Gonzalez 1985).
+
+    A point and its negative count as one: a query asks the same the other way round.
+    """
     chosen = np.empty(num_points, np.int64)
     chosen[0] = rng.integers(len(points))
     distance = np.full(len(points), np.inf)
     for i in range(1, num_points):
-        gap = ((points - points[chosen[i - 1]]) ** 2).sum(axis=1)
+        centre = points[chosen[i - 1]]
+        gap = np.minimum(((points - centre) ** 2).sum(axis=1), ((points + centre) ** 2).sum(axis=1))
         distance = np.minimum(distance, gap)
-        distance[chosen[:i]] = -1.0
+        distance[chosen[i - 1]] = -1.0  # never again, even where all others coincide with centres
         chosen[i] = distance.argmax()
     return chosen
 

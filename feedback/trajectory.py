@@ -31,8 +31,15 @@ class Trajectories:
     def __post_init__(self) -> None:
         steps = {len(self.observations), len(self.actions), len(self.next_observations)}
         steps |= {len(self.criteria), int(self.lengths.sum())}
+        if self.states is not None:
+            steps.add(len(self.states))
         if len(steps) != 1:
             raise ValueError(f"every array must hold the same number of steps, got {steps}")
+        if len(self.lengths) != len(self.terminated) or self.lengths.min(initial=1) < 1:
+            raise ValueError(
+                "every trajectory must have at least one step and say whether it terminated, "
+                f"got lengths {self.lengths} and {len(self.terminated)} endings"
+            )
 
     @property
     def starts(self) -> Int64[np.ndarray, " trajectory"]:

@@ -54,7 +54,7 @@ VEHICLE_TYPES = (
     VehicleType("truck", 24.5, 1.6, 3.0, 0.8, 1.5, length=12.0, keeps_lane=True),
 )
 
-# Share of each type per lane, right to left. The lanes must differ, or there is no reason to change.
+# Share of each type per lane, right to left. Were the lanes alike, nobody had reason to change.
 LANE_MIX = (
     (0.30, 0.15, 0.00, 0.55),
     (0.30, 0.60, 0.10, 0.00),

@@ -1,11 +1,11 @@
 """Worlds of highway traffic around one ego: many at once, compiled, reproducible to the byte."""
 
 from dataclasses import dataclass
-from math import exp, isfinite, sqrt
+from math import exp, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from prefgym.simulations import traffic_layout as layout
 from prefgym.simulations.drivers import CRITERIA, LANE_MIX, RAMP_MIX, VEHICLE_TYPES
@@ -16,6 +16,7 @@ from prefgym.simulations.traffic_worlds import start_worlds, step_worlds
 
 LAG_TIME = 0.3  # [s] of the actuator; without it jerk would be an artefact of the step size
 ERROR_KEEP_PER_TENTH = 0.97  # AR(1) coefficient of the perception error over .1 s
+MAX_DENSITY = 80.0  # [vehicles/km/lane], where the cars all but stand
 FEWEST_CARS = 12  # a ramp's four and some on every lane
 
 
@@ -48,9 +49,9 @@ class TrafficSettings:
 
     def __post_init__(self) -> None:
         low, high = self.density
-        if not (isfinite(high) and 0.0 < low <= high <= 80.0):
+        if not 0.0 < low <= high <= MAX_DENSITY:
             raise ValueError(
-                "density must be a range within (0, 80] vehicles/km/lane "
+                f"density must be a range within (0, {MAX_DENSITY:g}] vehicles/km/lane "
                 f"with its lower end first, got {self.density}"
             )
         if not 0.0 < self.dt <= self.decision_time:

@@ -67,9 +67,7 @@ def leader_braking(cars: Cars, car: int, closing: float, gap: float, time_gap: f
 
 
 @compiled
-def accel_towards(
-    cars: Cars, car: int, leader_speed: float, gap: float, time_gap: float
-) -> float:
+def accel_towards(cars: Cars, car: int, leader_speed: float, gap: float, time_gap: float) -> float:
     """Returns the IDM acceleration of a car behind anything at a gap [m/s2]."""
     closing = cars[SPEED, car] - leader_speed
     return free_accel(cars, car) - leader_braking(cars, car, closing, gap, time_gap)
@@ -98,9 +96,7 @@ def plan_accelerations(cars: Cars, lanes: Lanes, ring: float) -> None:
             leader = lanes[OLD_LEADER, car]
             closing = cars[SPEED, car] - cars[SPEED, leader]
             gap = gap_between(cars, ring, car, leader)
-            brake_for(
-                cars, car, leader_braking(cars, car, closing, gap, 0.5 * cars[TIME_GAP, car])
-            )
+            brake_for(cars, car, leader_braking(cars, car, closing, gap, 0.5 * cars[TIME_GAP, car]))
 
 
 @compiled
@@ -176,7 +172,7 @@ def preferred_lane(
     old follower's (Kesting, Treiber & Helbing 2007, Transportation Research Record 1999, p. 86),
     under the safety criterion a_n' > -b_safe. Both bars are lower on a ramp, most at its end.
     """
-    lane = signed(lanes, LANE, car)
+    lane = signed(lanes[LANE, car])
     on_ramp = ramp_end > 0.0 and lane == 0
     hurry = urgency(cars, lanes, ring, ramp_end, car)
     if hurry < 0.0:  # the ramp does not yet run beside the road

@@ -5,6 +5,8 @@ from prefgym.simulations.traffic_driver import (
     MIN_CHANGE_GAP,
     accel_behind,
     accel_towards,
+    free_accel,
+    leader_braking,
     urgency,
 )
 from prefgym.simulations.traffic_layout import (
@@ -72,16 +74,23 @@ def vetoed(cars: Cars, lanes: Lanes, settings: Settings, ring: float, target: in
     if urgency(cars, lanes, ring, settings[RAMP_END], EGO) < 0.0:
         return True
     front = next_ahead(cars, lanes, EGO, target)
-    if front >= 0 and (
-        gap_between(cars, ring, EGO, front) < MIN_CHANGE_GAP
-        or accel_behind(cars, ring, EGO, front, VETO_TIME_GAP) < -VETO_BRAKING
-    ):
+    if front >= 0 and too_tight(cars, ring, EGO, front):
         return True
     rear = next_behind(cars, lanes, EGO, target)
-    return rear >= 0 and (
-        gap_between(cars, ring, rear, EGO) < MIN_CHANGE_GAP
-        or accel_behind(cars, ring, rear, EGO, VETO_TIME_GAP) < -VETO_BRAKING
-    )
+    return rear >= 0 and too_tight(cars, ring, rear, EGO)
+
+
+@compiled
+def too_tight(cars: Cars, ring: float, rear: int, front: int) -> bool:
+    """Tells whether one car would be too near behind another.
+
+    What the rear one would brake for its own set-point, or accelerate less, is not held against
+    the change.
+    """
+    gap = gap_between(cars, ring, rear, front)
+    closing = cars[SPEED, rear] - cars[SPEED, front]
+    braking = leader_braking(cars, rear, closing, gap, VETO_TIME_GAP)
+    return gap < MIN_CHANGE_GAP or max(0.0, free_accel(cars, rear)) - braking < -VETO_BRAKING
 
 
 @compiled
@@ -106,7 +115,7 @@ def command(
     world[SET_SPEED] = cars[DESIRED_SPEED, EGO] = speed
     world[SET_GAP] = cars[TIME_GAP, EGO] = gap
     if side != 0 and cars[CHANGE_TIME, EGO] >= LANE_CHANGE_TIME:
-        target = signed(lanes, LANE, EGO) + side
+        target = signed(lanes[LANE, EGO]) + side
         if not vetoed(cars, lanes, settings, world[RING], target):
             start_lane_change(cars, lanes, EGO, target)
 
@@ -133,7 +142,7 @@ def imposed_braking(cars: Cars, lanes: Lanes, ring: float) -> float:
 def hogs_lane(cars: Cars, lanes: Lanes, settings: Settings, ring: float) -> bool:
     """Tells whether the ego keeps left although the lane to its right has room for it."""
     lowest = 1 if settings[RAMP_END] > 0.0 else 0
-    lane = signed(lanes, LANE, EGO)
+    lane = signed(lanes[LANE, EGO])
     if lane <= lowest:
         return False
     front = next_ahead(cars, lanes, EGO, lane - 1)
@@ -151,7 +160,7 @@ def hogs_lane(cars: Cars, lanes: Lanes, settings: Settings, ring: float) -> bool
 
 @compiled
 def obstacle(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> tuple[float, float]:
-    """Returns gap [m] and closing speed [m/s] to the next thing ahead: the leader or the ramp's end."""
+    """Returns gap [m] and closing speed [m/s] to what is ahead, the leader or the ramp's end."""
     leader, speed = lanes[LEADER, EGO], cars[SPEED, EGO]
     gap, closing = gap_between(cars, ring, EGO, leader), speed - cars[SPEED, leader]
     if ramp_end > 0.0 and lanes[LANE, EGO] == 0:
@@ -185,9 +194,7 @@ def clear_sums(world: World) -> None:
 
 
 @compiled
-def judge(
-    cars: Cars, lanes: Lanes, world: World, settings: Settings, jerk: float
-) -> None:
+def judge(cars: Cars, lanes: Lanes, world: World, settings: Settings, jerk: float) -> None:
     """Adds one sub-step to the sums that make the criteria and the telemetry.
 
     comfort = .5 (a / 1.5)^2 + .25 (jerk / 2.5)^2 + .5 (a_y / 1)^2: acceleration weighs more than

@@ -1,8 +1,9 @@
 """Names for the rows of the arrays that hold a world of traffic, and the constants of its physics.
 
 One world is four arrays, so that a kernel takes few arguments and a batch of worlds is the same
-arrays with a leading axis: `cars` and `world` (float64), `lanes` (uint32: numba indexes a fifth
-faster where it knows that no index is negative) and `clock` (int64). Car 0 is the ego. Positions are of a car's middle, wrapped to [0, ring length); lane 0 is the rightmost.
+arrays with a leading axis: `cars` and `world` (float64), `lanes` (uint32: numba indexes faster
+where it knows that no index is negative) and `clock` (int64). Car 0 is the ego. Positions are of
+a car's middle, wrapped to [0, ring length); lane 0 is the rightmost.
 """
 
 from typing import TypeAlias

@@ -6,16 +6,16 @@ from prefgym.simulations.traffic_layout import (
     ACCEL,
     BRAKING,
     CAR_WIDTH,
-    COMMANDED,
     CHANGE_TIME,
+    COMMANDED,
     EGO,
     ERROR,
     ERROR_SCALE,
     HALF_LENGTH,
     IDEAL,
-    KICK,
     KEEPING,
     KEEPS_LANE,
+    KICK,
     LANE,
     LANE_CHANGE_TIME,
     LANE_WIDTH,
@@ -66,7 +66,7 @@ def change_progress(elapsed: float) -> float:
 @compiled
 def lateral_position(cars: Cars, lanes: Lanes, car: int) -> float:
     """Returns a car's offset from the middle of lane 0, positive to the left [m]."""
-    lane, old_lane = signed(lanes, LANE, car), signed(lanes, OLD_LANE, car)
+    lane, old_lane = signed(lanes[LANE, car]), signed(lanes[OLD_LANE, car])
     left_to_go = 1.0 - change_progress(cars[CHANGE_TIME, car])
     return LANE_WIDTH * (lane + (old_lane - lane) * left_to_go)
 
@@ -77,7 +77,7 @@ def lateral_accel(cars: Cars, lanes: Lanes, car: int) -> float:
     u = cars[CHANGE_TIME, car] / LANE_CHANGE_TIME
     if u >= 1.0:
         return 0.0
-    way = LANE_WIDTH * (signed(lanes, LANE, car) - signed(lanes, OLD_LANE, car))
+    way = LANE_WIDTH * (signed(lanes[LANE, car]) - signed(lanes[OLD_LANE, car]))
     curve = 60.0 * u * (1.0 - u) * (1.0 - 2.0 * u)
     return way * curve / (LANE_CHANGE_TIME * LANE_CHANGE_TIME)
 
@@ -95,7 +95,8 @@ def decide_lanes(cars: Cars, lanes: Lanes, world: World, clock: Clock, settings:
         if lanes[LANE, car] == PARKED or cars[CHANGE_TIME, car] < LANE_CHANGE_TIME:
             continue
         on_ramp = ramp_end > 0.0 and lanes[LANE, car] == 0
-        if lanes[KEEPS_LANE, car] == COMMANDED or (lanes[KEEPS_LANE, car] == KEEPING and not on_ramp):
+        keeps = lanes[KEEPS_LANE, car]
+        if keeps == COMMANDED or (keeps == KEEPING and not on_ramp):
             continue
         target = preferred_lane(cars, lanes, world[RING], ramp_end, num_lanes, car)
         if target != lanes[LANE, car]:
@@ -104,14 +105,14 @@ def decide_lanes(cars: Cars, lanes: Lanes, world: World, clock: Clock, settings:
 
 
 @compiled
-def accelerate(
-    cars: Cars, clock: Clock, lag: float, keep: float, kick: float
-) -> None:
+def accelerate(cars: Cars, clock: Clock, lag: float, keep: float, kick: float) -> None:
     """Finds every car's next acceleration: IDM plus the driver's error, behind the actuator lag.
 
     The error is an AR(1) process: an unwanted acceleration and, by the same whim, a leader who
-    seems nearer or farther than it is, which matters the more the closer one follows. Its innovations are uniform, and it is itself their weighted sum
-    over some 30 sub-steps, hence close to Gaussian (excess kurtosis -.04).
+    seems nearer or farther than it is, which matters the more the closer one follows. Its
+    innovations are uniform and it is their weighted sum over some 30 sub-steps, hence close to
+    Gaussian (excess kurtosis -.04). IDM alone is far smoother than people; with the error the
+    traffic at 14 m/s has the spread of accelerations of NGSIM US-101.
     """
     num_cars = cars.shape[1]
     for car in range(0, num_cars, 2):  # one draw serves two cars
@@ -199,7 +200,7 @@ def ego_crashes(cars: Cars, lanes: Lanes, ring: float, dt: float) -> bool:
     Only cars within CRASH_RANGE can have; the order of the cars finds them at once.
     """
     num_cars = cars.shape[1]
-    rank = signed(lanes, RANK, EGO)
+    rank = signed(lanes[RANK, EGO])
     for direction in (-1, 1):
         for k in range(1, num_cars):
             car = lanes[ORDER, (rank + direction * k) % num_cars]

@@ -26,9 +26,9 @@ from prefgym.simulations.traffic_layout import (
 
 
 @compiled
-def signed(lanes: Lanes, row: int, column: int) -> int:
-    """Returns an entry fit for arithmetic; unsigned, 0 - 1 would be a huge number."""
-    return int(np.int64(lanes[row, column]))
+def signed(entry: int) -> int:
+    """Returns an entry of `lanes` fit for arithmetic; unsigned, 0 - 1 would be a huge number."""
+    return int(np.int64(entry))
 
 
 @compiled
@@ -42,7 +42,7 @@ def gap_between(cars: Cars, ring: float, rear: int, front: int) -> float:
 
 @compiled
 def occupies(cars: Cars, lanes: Lanes, car: int, lane: int) -> bool:
-    """Tells whether a car is seen in a lane: its present one, or the old one it has not yet left."""
+    """Tells whether a car is seen in a lane: its present one or one it has not yet left."""
     return lanes[LANE, car] == lane or second_lane(cars, lanes, car) == lane
 
 
@@ -119,10 +119,10 @@ def second_lane(cars: Cars, lanes: Lanes, car: int) -> int:
 def next_ahead(cars: Cars, lanes: Lanes, car: int, lane: int) -> int:
     """Returns the next car seen ahead in a lane, -1 where there is none."""
     num_cars = cars.shape[1]
-    slot = signed(lanes, RANK, car)
+    slot = signed(lanes[RANK, car])
     for _ in range(num_cars - 1):
         slot = slot + 1 if slot + 1 < num_cars else 0
-        other = signed(lanes, ORDER, slot)
+        other = signed(lanes[ORDER, slot])
         if occupies(cars, lanes, other, lane):
             return other
     return -1
@@ -132,10 +132,10 @@ def next_ahead(cars: Cars, lanes: Lanes, car: int, lane: int) -> int:
 def next_behind(cars: Cars, lanes: Lanes, car: int, lane: int) -> int:
     """Returns the next car seen behind in a lane, -1 where there is none."""
     num_cars = cars.shape[1]
-    slot = signed(lanes, RANK, car)
+    slot = signed(lanes[RANK, car])
     for _ in range(num_cars - 1):
         slot = slot - 1 if slot > 0 else num_cars - 1
-        other = signed(lanes, ORDER, slot)
+        other = signed(lanes[ORDER, slot])
         if occupies(cars, lanes, other, lane):
             return other
     return -1

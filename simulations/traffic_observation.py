@@ -10,11 +10,14 @@ from prefgym.simulations.traffic_layout import (
     CHANGE_TIME,
     CRASHED,
     EGO,
+    HALF_LENGTH,
     IMPOSED,
     JERK_SQUARES,
     LANE,
     LATERAL_SQUARES,
     NUM_LANES,
+    ODOMETER,
+    OLD_LANE,
     PARKED,
     RAMP_END,
     RING,
@@ -24,13 +27,9 @@ from prefgym.simulations.traffic_layout import (
     SUBSTEPS,
     Cars,
     Clock,
-    HALF_LENGTH,
     Lanes,
-    ODOMETER,
-    OLD_LANE,
     Settings,
     World,
-    X,
 )
 from prefgym.simulations.traffic_motion import change_progress, lateral_position
 from prefgym.simulations.traffic_neighbours import (
@@ -78,16 +77,24 @@ OBSERVATION_NAMES: tuple[str, ...] = tuple(name for name, _, _ in COLUMNS)
 OBSERVATION_LOW = np.array([low for _, low, _ in COLUMNS], dtype=np.float32)
 OBSERVATION_HIGH = np.array([high for _, _, high in COLUMNS], dtype=np.float32)
 
-SENSOR_RANGE = 150.0  # [m]
+SENSOR_RANGE = 100.0  # [m]
 OFF_ROAD = -100.0  # [m] across the road
-_SIDES = 10  # first column of the neighbours
-_FELT = 28  # first column of the telemetry
-# What nobody wants to feel: at a standstill, touching the car ahead, every other column at its
+_SIDES = OBSERVATION_NAMES.index("left_front_gap")
+_FELT = OBSERVATION_NAMES.index("jerk")
+# What nobody wants to feel: at a standstill, touching the car ahead, and what is felt at its
 # worst, so that a reward fitted to ordinary driving does not find the crash attractive.
-CRASH_OBSERVATION = np.zeros(len(COLUMNS), dtype=np.float32)
-CRASH_OBSERVATION[[1]] = -2.0
-CRASH_OBSERVATION[[2, 28, 29, 30, 32]] = 2.0
-CRASH_OBSERVATION[[35]] = 1.0
+_CRASH = {
+    "acceleration": -2.0,
+    "abs_acceleration": 2.0,
+    "jerk": 2.0,
+    "imposed_braking": 2.0,
+    "lateral_acceleration": 2.0,
+    "inverse_ttc": 2.0,
+    "crashed": 1.0,
+}
+CRASH_OBSERVATION = np.array(
+    [_CRASH.get(name, 0.0) for name in OBSERVATION_NAMES], dtype=np.float32
+)
 
 Observation = Float[np.ndarray, " column"]
 
@@ -108,7 +115,7 @@ def observe(
             out[column] = CRASH_OBSERVATION[column]
         return
     observe_ego(cars, lanes, world, settings, out)
-    lane = signed(lanes, LANE, EGO)
+    lane = signed(lanes[LANE, EGO])
     for side in range(3):
         observe_lane(cars, lanes, world[RING], lane + 1 - side, out[_SIDES + 6 * side :])
     observe_felt(cars, lanes, world, settings, out[_FELT:])
@@ -119,13 +126,13 @@ def observe_ego(
     cars: Cars, lanes: Lanes, world: World, settings: Settings, out: Observation
 ) -> None:
     """Writes the ego's own motion, lane and set-points."""
-    lane, num_lanes = signed(lanes, LANE, EGO), int(settings[NUM_LANES])
+    lane, num_lanes = signed(lanes[LANE, EGO]), int(settings[NUM_LANES])
     lowest = 1 if settings[RAMP_END] > 0.0 else 0
     to_go = 1.0 - change_progress(cars[CHANGE_TIME, EGO])
     out[0] = clip(cars[SPEED, EGO] / 40.0, 0.0, 1.5)
     out[1] = clip(cars[ACCEL, EGO] / 4.0, -2.0, 2.0)
     out[2] = abs(out[1])
-    out[3] = (signed(lanes, OLD_LANE, EGO) - lane) * to_go
+    out[3] = (signed(lanes[OLD_LANE, EGO]) - lane) * to_go
     out[4] = lane / (num_lanes - 1)
     out[5] = 1.0 if lane < num_lanes - 1 else 0.0
     out[6] = 1.0 if lane > lowest else 0.0

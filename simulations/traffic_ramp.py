@@ -5,6 +5,7 @@ from prefgym.simulations.traffic_driver import (
     SAFE_BRAKING,
     accel_towards,
     brake_for,
+    free_accel,
     leader_braking,
 )
 from prefgym.simulations.traffic_layout import (
@@ -35,6 +36,7 @@ RAMP_SPACING = 35.0  # [m]
 RAMP_PACE = 0.95  # their speed, as a share of the right lane's
 MERGE_RANGE = 30.0  # [m] within which a car on the ramp is beside the ego
 TIGHT_GAP = 2.0  # [m]
+END_TIME_GAP = 0.3  # [s]
 GIVING_WAY = 4.0  # [m/s2] of braking for a merging car per politeness
 
 
@@ -42,15 +44,17 @@ GIVING_WAY = 4.0  # [m/s2] of braking for a merging car per politeness
 def plan_merging(cars: Cars, lanes: Lanes, ring: float, ramp_end: float) -> None:
     """Adds what drivers do for a merge to what they would do anyway.
 
-    On the ramp its end is a standing car, to which nobody keeps a time gap, and the next car on
-    the lane beside is followed already, at half the time gap. On that lane the polite give way to
-    a car on the ramp ahead of them; the ego, on command, does not do so by itself.
+    On the ramp its end is a standing car, which one may approach as near as END_TIME_GAP, and the
+    next car on the lane beside is followed already, at half the time gap. On that lane the polite
+    give way to a car on the ramp ahead of them; the ego, on command, does not do so by itself.
     """
     for car in range(cars.shape[1]):
         lane, position = lanes[LANE, car], ramp_position(cars, ring, car)
         if lane == 0:
             end = ramp_end - position - cars[HALF_LENGTH, car]
-            brake_for(cars, car, leader_braking(cars, car, cars[SPEED, car], end, 0.0))
+            wall = leader_braking(cars, car, cars[SPEED, car], end, END_TIME_GAP)
+            # Marked and immovable: unlike a leader's, its distance is not misjudged.
+            cars[IDEAL, car] = min(cars[IDEAL, car], free_accel(cars, car) - wall)
             if position > 0.0:
                 front = next_ahead(cars, lanes, car, 1)
                 brake_for(cars, car, polite_braking(cars, ring, car, front, SAFE_BRAKING))
@@ -72,9 +76,7 @@ def polite_braking(cars: Cars, ring: float, car: int, front: int, most: float) -
 
 
 @compiled
-def enter_ramp(
-    cars: Cars, lanes: Lanes, world: World, clock: Clock, ego_merges: bool
-) -> None:
+def enter_ramp(cars: Cars, lanes: Lanes, world: World, clock: Clock, ego_merges: bool) -> None:
     """Puts the waiting cars on the ramp, around the ego, which drives on it or on the lane beside.
 
     The road is turned so that the ego begins about where the ramp does.

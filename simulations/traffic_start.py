@@ -1,9 +1,10 @@
-"""How an episode begins: drivers drawn, placed on the ring, and 20 s of traffic before the first look."""
+"""How an episode begins: drivers drawn and placed, and 20 s of traffic before the first look."""
 
 import numpy as np
 from jaxtyping import Float
 
 from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.traffic_ego import clear_sums
 from prefgym.simulations.traffic_layout import (
     BRAKE_ROOT,
     CHANGE_TIME,
@@ -47,7 +48,6 @@ from prefgym.simulations.traffic_layout import (
     World,
     X,
 )
-from prefgym.simulations.traffic_ego import clear_sums
 from prefgym.simulations.traffic_motion import advance, refresh
 from prefgym.simulations.traffic_neighbours import ramp_position, signed
 from prefgym.simulations.traffic_ramp import NUM_RAMP_CARS, enter_ramp, wrapped
@@ -183,7 +183,7 @@ def start_simulated(
     placed = num_cars - NUM_RAMP_CARS if ramp else num_cars
     place_cars(cars, lanes, world, clock, settings, placed)
     for car in range(num_cars):
-        lane = min(mix.shape[0] - 1, signed(lanes, LANE, car))
+        lane = min(mix.shape[0] - 1, signed(lanes[LANE, car]))
         kind = draw_kind(clock, mix, lane)
         draw_driver(cars, lanes, clock, types, kind, car)
         cars[HALF_LENGTH, car] = 0.5 * types[kind, TYPE_LENGTH]
@@ -219,7 +219,7 @@ def start_recorded(
     place_recorded(cars, lanes, world, clock, moments, extents)
     truck = types.shape[0] - 1
     for car in range(cars.shape[1]):
-        lane = min(mix.shape[0] - 1, signed(lanes, LANE, car))
+        lane = min(mix.shape[0] - 1, signed(lanes[LANE, car]))
         kind = draw_kind(clock, mix, lane)
         long = 2.0 * cars[HALF_LENGTH, car] > LONG_VEHICLE
         draw_driver(cars, lanes, clock, types, truck if long else kind, car)
@@ -229,9 +229,7 @@ def start_recorded(
 
 
 @compiled
-def begin_episode(
-    cars: Cars, lanes: Lanes, world: World, clock: Clock, settings: Settings
-) -> None:
+def begin_episode(cars: Cars, lanes: Lanes, world: World, clock: Clock, settings: Settings) -> None:
     """Hands the ego to its driver and sets counters and telemetry to zero."""
     clock[STEP] = clock[SUBSTEP] = clock[CRASHED] = 0
     clear_sums(world)

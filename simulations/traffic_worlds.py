@@ -29,7 +29,7 @@ from prefgym.simulations.traffic_layout import (
     World,
 )
 from prefgym.simulations.traffic_motion import advance, ego_crashes
-from prefgym.simulations.traffic_observation import Observation, observe, snapshot
+from prefgym.simulations.traffic_observation import observe, snapshot
 from prefgym.simulations.traffic_random import seed_stream
 from prefgym.simulations.traffic_recorded import Extents, Moments
 from prefgym.simulations.traffic_start import Mix, Types, start
@@ -90,9 +90,9 @@ def drive(cars: Cars, lanes: Lanes, world: World, clock: Clock, settings: Settin
     clear_sums(world)
     dt = settings[DT]
     for _ in range(int(settings[SUBSTEPS])):
-        accel = cars[ACCEL, EGO]
+        accel, speed = cars[ACCEL, EGO], cars[SPEED, EGO]
         advance(cars, lanes, world, clock, settings, settings[DT : DT + 4])
-        world[ODOMETER] += dt * cars[SPEED, EGO]
+        world[ODOMETER] += 0.5 * dt * (speed + cars[SPEED, EGO])
         if ego_crashes(cars, lanes, world[RING], dt):
             clock[CRASHED] = 1
             return

@@ -7,12 +7,13 @@ import numpy as np
 
 from prefgym.agents.config import LoopConfig
 from prefgym.feedback.comparison import Comparison
+from prefgym.feedback.event import Event
 from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.rater import Rater
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments, concatenate, cut, sample_starts, stack
 from prefgym.feedback.selection import select
-from prefgym.feedback.store import Event, FeedbackStore
+from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.trajectory import Trajectories
 from prefgym.simulations.raters import Answers
 
@@ -39,17 +40,16 @@ def read_dataset(store: FeedbackStore, *, before_round: int) -> Dataset | None:
     """What the rounds before `before_round` answered, in that order; None if nothing."""
     events = store.events(kinds=("comparison",), up_to_round=before_round - 1)
     ids: dict[str, int] = {}
-    rows = []
+    pairs, preferences = [], []
     for event in events:
         preference = event.answer["preference"]
-        if preference is None:
-            continue
-        first, second = (ids.setdefault(name, len(ids)) for name in event.segments)
-        rows.append((first, second, preference))
-    if not rows:
+        if isinstance(preference, float):
+            pairs.append([ids.setdefault(name, len(ids)) for name in event.segments])
+            preferences.append(preference)
+    if not pairs:
         return None
-    first, second, preference = (np.array(column) for column in zip(*rows, strict=True))
-    comparison = Comparison(first, second, preference.astype(np.float64))
+    first, second = np.array(pairs, np.int64).T
+    comparison = Comparison(first, second, np.array(preferences, np.float64))
     return Dataset(stack(store.segments(list(ids))), comparison)
 
 

@@ -25,7 +25,7 @@ Result = dict[str, object]
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """Run one benchmark. Finished cells are kept in OUT, so that it can be stopped and continued."""
+    """Run one benchmark. Finished cells stay in OUT: stop it and go on as you like."""
 
     name: Annotated[str, tyro.conf.Positional]
     """driving, control, speed, resume or teachers."""

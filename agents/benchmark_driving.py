@@ -22,7 +22,7 @@ from prefgym.simulations.drivers import PROFILES
 ENV_ID = "prefgym/Driving-v0"
 LABELS = (25, 50, 100, 200, 400, 700)
 NUM_SEEDS = 5
-ORACLE_STEPS = 2_000_000
+ORACLE_STEPS = 1_500_000
 EPISODES = 256
 HEADLINE = 200
 
@@ -106,7 +106,7 @@ def gold(row: Result, profile: str) -> float:
     """Mean gold reward per step of a measured policy, in the eyes of any profile."""
     criteria = row["criteria"]
     assert isinstance(criteria, list)
-    return float(PROFILES[profile].weights @ np.array(criteria, float))
+    return float(PROFILES[profile].weights_array() @ np.array(criteria, float))
 
 
 def _table(results: list[Result], **wanted: object) -> np.ndarray:
@@ -147,7 +147,7 @@ def write(out: Path, results: list[Result]) -> list[Path]:
         "`prefgym benchmark driving`. S_idm = (gold - IDM) / (oracle - IDM) and S_random the same "
         "with a random policy as the floor; the oracle is PPO on gold for "
         f"{ORACLE_STEPS:,} steps, the mean of its seeds. IQM over profiles x seeds, 95 % "
-        "bootstrap interval stratified by profile. 240,000 environment steps per run.",
+        "bootstrap interval stratified by profile. 480,000 environment steps per run.",
         markdown_table(header, rows),
         "## Gold per step",
         _gold_table(results),

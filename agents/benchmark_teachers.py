@@ -35,9 +35,9 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
     invariance = [[name, *_unchanged(TEACHERS[name])] for name in names]
     text = [
         "# Teacher statistics",
-        f"`prefgym benchmark teachers`. {LABELS} answers in six rounds of the driving loop for each "
-        "teacher; requested and realised rates, with the central 99 % of the binomial distribution "
-        "of the requested rate.",
+        f"`prefgym benchmark teachers`. {LABELS} answers in six rounds of the driving loop for "
+        "each teacher; realised rates, with the central 99 % of the binomial distribution of the "
+        "requested rate.",
         markdown_table(["teacher", "round", "asked", "mistakes", "ties", "skips"], rows),
         f"{bad} rates outside their interval.",
         "Answers to 5,000 queries that stay the same when every reward r becomes a r + b:",

@@ -124,7 +124,7 @@ def traffic_row(config: RunConfig) -> dict[str, object]:
 
     def samples(values: np.ndarray) -> list[float]:
         chosen = values if len(values) <= MAX_SAMPLES else rng.choice(values, MAX_SAMPLES)
-        return np.round(chosen, 4).tolist()  # type: ignore[no-any-return]
+        return np.round(chosen, 4).tolist()
 
     return {
         "kind": "traffic",

@@ -11,6 +11,7 @@ import torch
 from prefgym.agents.ask import Asked, ask_round, candidate_queries, read_dataset, store_round
 from prefgym.agents.config import RunConfig
 from prefgym.agents.health import Signs, complaints
+from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
 from prefgym.agents.policies import explorer
 from prefgym.agents.pool import Pool
 from prefgym.agents.ppo import (
@@ -48,7 +49,6 @@ from prefgym.simulations.raters import rater_statistics
 
 # Purposes that split a stage's randomness; their order is part of the format of a run.
 TRAIN, EXPLORE, ASK, FIT, HELD_OUT = range(5)
-CALIBRATION_BINS = 10
 
 
 def silent(step: int) -> None:
@@ -263,7 +263,7 @@ class PreferenceLoop:
         if dataset is None:
             return
         previous = self.reward_model if self.done.num_fits else None
-        before = None if previous is None else _agreement(previous, asked)
+        before = None if previous is None else agreement(previous, asked)
         model, found = fit(
             previous,
             dataset.segments,
@@ -279,10 +279,9 @@ class PreferenceLoop:
         outcome.correlation = step_correlation(model, asked.queries.segments, self.info.weights)
         row = self._round_row(asked, found, outcome)
         row |= {"round": self.done.num_fits + 1, "step": env_steps, "agreement_before_fit": before}
-        calibration = self._held_out(number, dataset.segments, model, row)
-        seconds = time.perf_counter() - begin
-        outcome.agreement = row.get("heldout_agreement")
-        outcome.rows += [row | counts | {"seconds": seconds}, *calibration]
+        calibration = self._held_out(number, dataset.segments, model, outcome)
+        row |= {"heldout_agreement": outcome.agreement, "seconds": time.perf_counter() - begin}
+        outcome.rows += [row | counts, *calibration]
 
     def _round_row(self, asked: Asked, found: FitReport, outcome: _Outcome) -> dict[str, object]:
         rates = rater_statistics(asked.answers)
@@ -290,8 +289,8 @@ class PreferenceLoop:
         likelihood = found.held_out.get(found.family)
         return {
             "kind": "round",
-            "error_rate": _or_none(rates.error_rate),
-            "mistake_rate": _or_none(rates.mistake_rate),
+            "error_rate": or_none(rates.error_rate),
+            "mistake_rate": or_none(rates.mistake_rate),
             "tie_rate": rates.tie_rate,
             "skip_rate": rates.skip_rate,
             "agreement_after_fit": found.agreement,
@@ -302,7 +301,7 @@ class PreferenceLoop:
         }
 
     def _held_out(
-        self, number: int, labelled: Segments, model: RewardModel, row: dict[str, object]
+        self, number: int, labelled: Segments, model: RewardModel, outcome: _Outcome
     ) -> list[dict[str, object]]:
         """Agreement on fresh queries that a simulated rater answers for free, never fitted."""
         if not isinstance(self.rater, SimulatedRater) or self.config.loop.held_out == 0:
@@ -318,7 +317,7 @@ class PreferenceLoop:
             return []
         probability = member_probabilities(model, queries).mean(axis=0)[decided]
         preference = answers.preference[decided]
-        row["heldout_agreement"] = float(np.mean((probability > 0.5) == (preference > 0.5)))
+        outcome.agreement = float(np.mean((probability > 0.5) == (preference > 0.5)))
         return [calibration_row(probability, preference, self.done.num_fits + 1)]
 
     def _warnings(self, number: int, step: int, outcome: _Outcome) -> list[dict[str, object]]:
@@ -364,45 +363,3 @@ class PreferenceLoop:
             files={},
         )
         self.done = write_stage(self.folder, files, progress)
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _agreement(model: RewardModel, asked: Asked) -> float | None:
-    """Share of a round's decided answers that the model had right before it saw them."""
-    decided = ~asked.answers.skipped & ~asked.answers.tied
-    if not decided.any() or not bool(model.informed):
-        return None
-    probability = member_probabilities(model, asked.queries).mean(axis=0)[decided]
-    return float(np.mean((probability > 0.5) == (asked.answers.preference[decided] > 0.5)))
-
-
-def step_correlation(model: RewardModel, segments: Segments, weights: np.ndarray) -> float | None:
-    """Correlation of learned and gold reward over real steps; None where either is constant."""
-    with torch.inference_mode():
-        rows = model.segment_inputs(segments)[torch.from_numpy(segments.mask)]
-        learned = model.scale_output(model.net(rows).mean(dim=(0, 2))).double().numpy()
-    gold = (segments.criteria @ weights)[segments.mask]
-    if not bool(model.informed) or learned.std() < 1e-9 or gold.std() < 1e-9:
-        return None
-    return float(np.corrcoef(learned, gold)[0, 1])
-
-
-def calibration_row(
-    probability: np.ndarray, preference: np.ndarray, round_number: int
-) -> dict[str, object]:
-    """Predicted probability against frequency, in equal bins of probability."""
-    bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    count = np.bincount(bins, minlength=CALIBRATION_BINS)
-    used = count > 0
-    predicted = np.bincount(bins, weights=probability, minlength=CALIBRATION_BINS)[used]
-    realised = np.bincount(bins, weights=preference, minlength=CALIBRATION_BINS)[used]
-    return {
-        "kind": "calibration",
-        "round": round_number,
-        "probability": (predicted / count[used]).tolist(),
-        "frequency": (realised / count[used]).tolist(),
-        "count": count[used].tolist(),
-    }

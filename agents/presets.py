@@ -28,6 +28,7 @@ PPO_PRESETS: Mapping[str, PPOConfig] = {
         gamma=0.97,
         gae_lambda=0.8,
         entropy=0.003,
+        final_rate=0.2,
     ),
 }
 """PPO only: what a reward model reads and how it is fitted is the same for every control task."""
@@ -77,11 +78,11 @@ def _driving(config: RunConfig) -> RunConfig:
     """Clips of ten seconds, judged by the driver's own quantities after each step."""
     loop = LoopConfig(
         labels=200,
-        steps=240_000,
+        steps=480_000,
         rounds=6,
         first_share=0.3,
         warmup_steps=0,
-        label_fraction=5 / 6,
+        label_fraction=0.6,
         segment_length=20,
         anchored_share=0.0,
         old_share=0.5,

@@ -51,10 +51,11 @@ class Recorder(VecEnvWrapper):
             criteria = np.stack([info["criteria"] for info in infos])
         else:
             criteria = np.asarray(rewards, np.float64)[:, None]
-        step = (self._before, self._actions, after, criteria, dones & ~truncated, truncated)
-        if "state" in infos[0]:
-            step = (*step, np.stack([info["state"] for info in infos]))
-        self._steps.append(step)  # type: ignore[arg-type]
+        assert self._before is not None
+        assert self._actions is not None
+        states = [np.stack([info["state"] for info in infos])] if "state" in infos[0] else []
+        ends = (dones & ~truncated, truncated)
+        self._steps.append((self._before, self._actions, after, criteria, *ends, *states))
         self._before = after
         if dones.any():
             self._before = encode(self.observation_space, observations)

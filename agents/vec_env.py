@@ -13,9 +13,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 import prefgym.envs as own_envs
-from prefgym.agents.config import EnvValue
 
-EnvKwargs = Mapping[str, EnvValue]
+EnvKwargs = Mapping[str, Any]  # of EnvValue; `gymnasium.make` types its own keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,9 @@ class EnvInfo:
     max_episode_steps: int | None
 
 
-def make_single(env_id: str, kwargs: EnvKwargs, *, render_mode: str | None = None) -> gym.Env:  # type: ignore[type-arg]
+def make_single(
+    env_id: str, kwargs: EnvKwargs, *, render_mode: str | None = None
+) -> gym.Env[Any, Any]:
     """One environment through `gymnasium.make`.
 
     Raises:
@@ -43,8 +44,9 @@ def make_single(env_id: str, kwargs: EnvKwargs, *, render_mode: str | None = Non
         )
         raise ValueError(f"unknown environment {env_id!r}; did you mean {', '.join(close)}?")
     try:
-        drawing = {} if render_mode is None else {"render_mode": render_mode}
-        return gym.make(env_id, **drawing, **kwargs)
+        if render_mode is None:  # an environment need not know the keyword
+            return gym.make(env_id, **kwargs)
+        return gym.make(env_id, render_mode=render_mode, **kwargs)
     except TypeError as error:
         raise ValueError(f"{env_id} does not accept {dict(kwargs)}: {error}") from error
 
@@ -111,7 +113,7 @@ class BatchedVecEnv(VecEnv):
         self._reset_seeds()
         self._episode_return[:] = 0.0
         self._episode_length[:] = 0
-        return observations  # type: ignore[no-any-return]
+        return observations
 
     def step_async(self, actions: np.ndarray) -> None:
         """Keep the actions for `step_wait`."""

@@ -1,0 +1,54 @@
+"""How well a reward model follows a rater and the gold reward."""
+
+import numpy as np
+import torch
+
+from prefgym.agents.ask import Asked
+from prefgym.feedback.reward_model import RewardModel
+from prefgym.feedback.segment import Segments
+from prefgym.feedback.selection import member_probabilities
+
+CALIBRATION_BINS = 10
+
+
+def or_none(value: float) -> float | None:
+    """None in place of nan, which JSON does not know."""
+    return None if np.isnan(value) else value
+
+
+def agreement(model: RewardModel, asked: Asked) -> float | None:
+    """Share of a round's decided answers that the model had right before it saw them."""
+    decided = ~asked.answers.skipped & ~asked.answers.tied
+    if not decided.any() or not bool(model.informed):
+        return None
+    probability = member_probabilities(model, asked.queries).mean(axis=0)[decided]
+    return float(np.mean((probability > 0.5) == (asked.answers.preference[decided] > 0.5)))
+
+
+def step_correlation(model: RewardModel, segments: Segments, weights: np.ndarray) -> float | None:
+    """Correlation of learned and gold reward over real steps; None where either is constant."""
+    with torch.inference_mode():
+        rows = model.segment_inputs(segments)[torch.from_numpy(segments.mask)]
+        learned = model.scale_output(model.net(rows).mean(dim=(0, 2))).double().numpy()
+    gold = (segments.criteria @ weights)[segments.mask]
+    if not bool(model.informed) or learned.std() < 1e-9 or gold.std() < 1e-9:
+        return None
+    return float(np.corrcoef(learned, gold)[0, 1])
+
+
+def calibration_row(
+    probability: np.ndarray, preference: np.ndarray, round_number: int
+) -> dict[str, object]:
+    """Predicted probability against frequency, in equal bins of probability."""
+    bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    count = np.bincount(bins, minlength=CALIBRATION_BINS)
+    used = count > 0
+    predicted = np.bincount(bins, weights=probability, minlength=CALIBRATION_BINS)[used]
+    realised = np.bincount(bins, weights=preference, minlength=CALIBRATION_BINS)[used]
+    return {
+        "kind": "calibration",
+        "round": round_number,
+        "probability": (predicted / count[used]).tolist(),
+        "frequency": (realised / count[used]).tolist(),
+        "count": count[used].tolist(),
+    }

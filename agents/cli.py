@@ -26,7 +26,8 @@ from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.reward_model import RewardModelConfig
 from prefgym.simulations.raters import TEACHERS
 
-console = Console()
+# wide enough for the tables where the output is a file or a pipe
+console = Console(width=None if sys.stdout.isatty() else 140)
 COMMANDS = ("demo", "envs", "train", "evaluate", "report", "benchmark")
 USAGE = """usage: prefgym COMMAND [options]
 

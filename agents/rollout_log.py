@@ -10,6 +10,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from prefgym.agents.ppo import mean_log_std
 from prefgym.agents.recorder import Recorder
 
+QUIET_ROLLOUTS = 8  # without the end of an episode, after which a line is written all the same
+
 
 class RolloutLog(BaseCallback):
     """Collects learned and gold returns of finished episodes, and gold criteria per step."""
@@ -47,6 +49,7 @@ class RolloutLog(BaseCallback):
         self.gold_returns: list[float] = []
         self._gold: list[float] = []
         self._learned: list[float] = []
+        self._rollouts = 0
 
     def _on_step(self) -> bool:
         for i in np.flatnonzero(self.locals["dones"]):
@@ -58,7 +61,12 @@ class RolloutLog(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         step = self.first_step + self.num_timesteps
-        means = self.recorder.mean_criteria(self.ppo.n_steps)
+        self.progress(step)
+        self._rollouts += 1
+        if not self._gold and self._rollouts < QUIET_ROLLOUTS:
+            return  # short rollouts may end no episode: one line for several
+        means = self.recorder.mean_criteria(self._rollouts * self.ppo.n_steps)
+        self._rollouts = 0
         self.rows.append(
             {
                 "kind": "rollout",
@@ -73,4 +81,3 @@ class RolloutLog(BaseCallback):
         )
         self.gold_returns += self._gold
         self._gold, self._learned = [], []
-        self.progress(step)

@@ -52,6 +52,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes private files; a run is meant to be shown
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):

@@ -1,7 +1,7 @@
 """The pieces of work that `prefgym benchmark speed` times."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -78,6 +78,16 @@ def take_turns(jobs: Mapping[str, Job], unit: str, num_turns: int) -> dict[str, 
         name: Speed(name, unit, *zip(*turns, strict=True))  # the two columns
         for name, turns in rates.items()
     }
+
+
+def merged(parts: Sequence[Speed]) -> Speed:
+    """One speed of all the turns in `parts`, which were taken at different times."""
+    return Speed(
+        parts[0].name,
+        parts[0].unit,
+        tuple(rate for part in parts for rate in part.cpu_rates),
+        tuple(rate for part in parts for rate in part.wall_rates),
+    )
 
 
 def one_world(num_decisions: int, *, rng: np.random.Generator) -> Job:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from gymnasium import spaces
 from jaxtyping import Float32
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-Batch = ArrayLike | Mapping[str, "Batch"] | Sequence["Batch"]
+Batch = np.ndarray | Mapping[str, object] | Sequence[object]
+"""What a batched environment gives: an array, or a dict or tuple of batches, at any depth."""
 
 
 def encoded_size(space: spaces.Space[object]) -> int:
@@ -43,7 +44,7 @@ def encode(
 
     Args:
         space: the space of one element.
-        batch: what a vectorised environment returns: an array, or a dict or tuple of arrays.
+        batch: what a vectorised environment returns.
         name: what the batch is called in an error.
 
     Raises:
@@ -61,7 +62,7 @@ def encode(
     return rows
 
 
-def _encode(space: spaces.Space[object], batch: Batch, name: str) -> NDArray[np.float32]:
+def _encode(space: spaces.Space[object], batch: object, name: str) -> NDArray[np.float32]:
     match space:
         case spaces.Dict():
             if not isinstance(batch, Mapping) or set(batch) != set(space.spaces):

@@ -35,6 +35,8 @@ class FitConfig:
 
     Short fits are deliberate: with 80 or more gradient steps per round Pendulum runs were lost.
     `family` "auto" compares both families by cross-validated log-likelihood at every fit.
+    `l2` are the penalties to try for the linear family: from next to none, for answers without
+    noise, to one that next to nothing is learned from, for coin flips.
     """
 
     family: Literal["auto", "mlp", "linear"] = "auto"
@@ -43,7 +45,7 @@ class FitConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     num_folds: int = 5
-    l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+    l2: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
     def __post_init__(self) -> None:
         if min(self.steps_first, self.steps, self.batch_size) < 1:
@@ -228,7 +230,7 @@ def _train(
     num_steps: int,
     weights: Float[Tensor, "member answer"] | None,
     generator: torch.Generator,
-) -> list[Float[Tensor, "member parameter"]]:
+) -> list[Float[Tensor, "member _"]]:
     assert isinstance(net, MLPEnsemble)
     return train_mlp(
         net,

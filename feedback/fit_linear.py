@@ -27,7 +27,7 @@ class LinearFit(NamedTuple):
     """Penalised maximum-likelihood weights and the curvature there, one row per member."""
 
     weight: Float[Tensor, "member feature"]
-    parameters: list[Float[Tensor, "member parameter"]]
+    parameters: list[Float[Tensor, "member _"]]
     precision: Float[Tensor, "member feature feature"]
 
 

@@ -39,7 +39,7 @@ def train_mlp(
     learning_rate: float,
     weights: Float[Tensor, "member answer"] | None = None,
     generator: torch.Generator,
-) -> list[Float[Tensor, "member parameter"]]:
+) -> list[Float[Tensor, "member _"]]:
     """Adam on minibatches of answers; returns what each kind of feedback learned about raters.
 
     Args:
@@ -72,7 +72,7 @@ def train_mlp(
 def _loss(
     net: MLPEnsemble,
     labelled: LabelledSteps,
-    parameters: Sequence[Float[Tensor, "member parameter"]],
+    parameters: Sequence[Float[Tensor, "member _"]],
     chosen: Int64[np.ndarray, " chosen"],
     weights: Float[Tensor, "member answer"] | None,
 ) -> Float[Tensor, ""]:

@@ -65,6 +65,13 @@ class RolloutLog(BaseCallback):
         self._rollouts += 1
         if not self._gold and self._rollouts < QUIET_ROLLOUTS:
             return  # short rollouts may end no episode: one line for several
+        self._write(step)
+
+    def _on_training_end(self) -> None:
+        if self._rollouts:
+            self._write(self.first_step + self.num_timesteps)
+
+    def _write(self, step: int) -> None:
         means = self.recorder.mean_criteria(self._rollouts * self.ppo.n_steps)
         self._rollouts = 0
         self.rows.append(

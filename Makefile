@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/prefgym demo
 
 test: wheel
-	$(FROM_WHEEL) $(BIN)/python -m pytest --jaxtyping-packages=prefgym,beartype.beartype $(PYTEST_ARGS)
+	$(FROM_WHEEL) $(BIN)/python -m pytest --jaxtyping-packages=prefgym.feedback,prefgym.simulations,beartype.beartype $(PYTEST_ARGS)
 
 check: wheel
 	$(BIN)/ruff check .

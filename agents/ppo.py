@@ -25,7 +25,7 @@ def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
         n_steps=config.num_steps,
         batch_size=config.batch_size,
         n_epochs=config.num_epochs,
-        learning_rate=lambda left: learning_rate(config, left),
+        learning_rate=lambda left: learning_rate(config, float(left)),
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         clip_range=config.clip_range,

@@ -12,13 +12,12 @@ from prefgym.feedback.reward_model import masked_returns
 from prefgym.feedback.reward_nets import square_features
 
 MAX_ITERATIONS = 30
-TIE_PRIOR_SD = 3.0  # keeps the tie rate finite when every answer is a tie
-_SEGMENTS_AT_ONCE = 256
-_NUMBERS_AT_ONCE = 4_000_000  # bounds the memory of a Hessian
+RATER_PRIOR_SD = 3.0  # keeps a tie rate finite when every answer is a tie
 # The reward's offset is what ends of episodes teach; shrinking it as hard as the other weights
 # would make them stand in for it.
 CONSTANT_SHRINKAGE = 0.01
-
+_SEGMENTS_AT_ONCE = 256
+_NUMBERS_AT_ONCE = 4_000_000  # bounds the memory of a Hessian
 
 Loss = Callable[[Float[Tensor, "member coordinate"]], Float[Tensor, " member"]]
 
@@ -52,15 +51,22 @@ def fit_linear(
 ) -> LinearFit:
     """Weights w that maximise sum(log-likelihood of features @ w) - l2/2 |w|^2, per member.
 
-    Members differ in their penalty and in how much each answer counts (`weights`, for folds).
-    The objective is concave for comparisons, so Newton steps with halving converge in a handful.
+    The last weight, the constant's, is penalised a hundredth as much; what is learned about raters
+    has a normal prior. The objective is concave for comparisons: Newton steps, halved where they
+    overshoot, converge in about ten.
+
+    Args:
+        features: what each segment's return is linear in, the constant's last.
+        feedback: all answers.
+        l2: each member's penalty.
+        weights: how much each answer counts to each member; None: all count 1.
     """
     num_features = features.shape[1]
     initial = [kind.initial_parameters().double() for kind in feedback]
     sizes = [num_features, *(len(theta) for theta in initial)]
     point = torch.cat([torch.zeros(num_features, dtype=torch.float64), *initial])
     point = point.repeat(len(l2), 1)
-    prior = torch.full_like(point, TIE_PRIOR_SD**-2)
+    prior = torch.full_like(point, RATER_PRIOR_SD**-2)
     prior[:, :num_features] = l2[:, None]
     prior[:, num_features - 1] *= CONSTANT_SHRINKAGE
 

@@ -18,7 +18,11 @@ def check_spaces(
     observation_space: gym.Space[object],
     action_space: gym.Space[object],
 ) -> None:
-    """Refuse an environment whose spaces are not those the reward model was made for."""
+    """Refuse an environment whose spaces are not those the reward model was made for.
+
+    Raises:
+        ValueError: if a space is of another kind or size.
+    """
     pairs = (
         ("observation", inputs.observation_space, observation_space),
         ("action", inputs.action_space, action_space),

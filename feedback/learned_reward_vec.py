@@ -1,6 +1,7 @@
 """The batched twin of `LearnedReward` for Stable-Baselines3."""
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
@@ -42,10 +43,10 @@ class LearnedRewardVecEnv(VecEnvWrapper):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Step; an episode's end also reports its learned return in `info["episode"]`."""
+        if self._observations is None or self._actions is None:
+            raise ResetNeeded("step() needs an episode: call reset() first")
         observations, gold, dones, infos = self.venv.step_wait()
         consequences = with_terminal(observations, dones, infos)
-        assert self._observations is not None
-        assert self._actions is not None
         rewards = self.reward_model.reward(self._observations, self._actions, consequences, dones)
         self._episode_return += rewards
         for info, reward in zip(infos, gold.tolist(), strict=True):

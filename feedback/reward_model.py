@@ -219,8 +219,8 @@ def reward_model_from_bytes(
             f"reward model reads {num_inputs} numbers per step, but this environment "
             f"gives {inputs.size}; was it fitted for another environment?"
         )
-    model = new_reward_model(config, inputs, family, generator=torch.Generator())
     with _damage_reported():
+        model = new_reward_model(config, inputs, family, generator=torch.Generator())
         model.load_state_dict(tensors)
     if not all(bool(value.isfinite().all()) for value in tensors.values()):
         raise ValueError("reward model is damaged: it holds NaN or infinity")
@@ -230,9 +230,10 @@ def reward_model_from_bytes(
 @contextmanager
 def _damage_reported() -> Iterator[None]:
     """Whatever reading a damaged document raises, as one kind of error."""
+    faults = (KeyError, TypeError, ValueError, OverflowError, RuntimeError, SafetensorError)
     try:
         yield
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except faults as error:
         raise ValueError(f"not a prefgym reward model, or damaged: {error!r}") from error
 
 
@@ -242,7 +243,12 @@ def load_reward_model(
     action_space: spaces.Space[object],
     observation_names: tuple[str, ...] = (),
 ) -> RewardModel:
-    """The reward model in a file written from `RewardModel.to_bytes`."""
+    """The reward model in a file written from `RewardModel.to_bytes`.
+
+    Raises:
+        ValueError: if the file is corrupt, newer than this version, or made for other spaces.
+        OSError: if it cannot be read.
+    """
     try:
         return reward_model_from_bytes(
             path.read_bytes(), observation_space, action_space, observation_names

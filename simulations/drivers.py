@@ -72,7 +72,7 @@ class DriverProfile:
     """
 
     name: str
-    weights: tuple[float, float, float, float]
+    weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if len(self.weights) != len(CRITERIA):

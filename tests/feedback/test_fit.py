@@ -105,7 +105,7 @@ def rank_correlation(model: RewardModel, reward: Reward, seed: int = 99) -> floa
 # --- what is recovered
 
 
-@pytest.mark.parametrize(("family", "bound"), [("linear", 0.98), ("mlp", 0.95), ("auto", 0.98)])
+@pytest.mark.parametrize(("family", "bound"), [("linear", 0.98), ("mlp", 0.95)])
 def test_a_linear_reward_is_recovered_from_noise_free_answers(family: str, bound: float) -> None:
     some = segments(200, linear)
     model, report = run(some, answers(some, 200), family=family, steps_first=180)
@@ -233,7 +233,7 @@ def test_answers_in_two_batches_are_as_good_as_in_one() -> None:
 def test_members_agree_on_average_with_the_fit_and_differ_where_little_is_known() -> None:
     some = segments(100, linear)
     few, _ = run(some, answers(some, 20), family="linear")
-    many, _ = run(some, answers(some, 2000), family="linear")
+    many, _ = run(some, answers(some, 600), family="linear")
     spread = [
         model.net.weight.std(dim=0).median() / model.net.weight.abs().max() for model in (few, many)
     ]
@@ -329,7 +329,7 @@ def test_answers_about_segments_that_are_not_there_are_refused(wrong: int) -> No
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("family", ["linear", "mlp", "auto"])
+@pytest.mark.parametrize("family", ["linear", "mlp"])
 @pytest.mark.parametrize("padded", [True, False])
 def test_bad_steps_are_refused_and_leave_the_model_alone(
     family: str, value: float, padded: bool

@@ -8,7 +8,7 @@ from prefgym.feedback import fit_linear as module
 from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.fit_linear import (
     CONSTANT_SHRINKAGE,
-    TIE_PRIOR_SD,
+    RATER_PRIOR_SD,
     LinearFit,
     fit_linear,
     held_out_linear,
@@ -52,7 +52,7 @@ def objective(point: np.ndarray, kind: Comparison, l2: float, weights: np.ndarra
         log_prob = np.where(kind.preference == 0.5, log_tied[0], log_prob)
     shrink = np.full(NUM_FEATURES, l2)
     shrink[-1] *= CONSTANT_SHRINKAGE
-    penalty = (shrink * w**2).sum() / 2 + (log_tie**2).sum() / TIE_PRIOR_SD**2 / 2
+    penalty = (shrink * w**2).sum() / 2 + (log_tie**2).sum() / RATER_PRIOR_SD**2 / 2
     return float(penalty - (weights * log_prob).sum())
 
 

@@ -45,6 +45,26 @@ class Shop(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return {"cash": cash, "open": self.np_random.integers(1, 4)}
 
 
+class Pair(gym.Env[tuple[np.ndarray, int], np.ndarray]):
+    """Tuple observations and Box actions; episodes end after four steps."""
+
+    observation_space = spaces.Tuple((spaces.Box(-9.0, 9.0, (1,)), spaces.Discrete(5)))
+    action_space = spaces.Box(-1.0, 1.0, (1,))
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, object] | None = None
+    ) -> tuple[tuple[np.ndarray, int], dict[str, object]]:
+        super().reset(seed=seed)
+        self.steps = 0
+        return (np.zeros(1, np.float32), 0), {}
+
+    def step(
+        self, action: np.ndarray
+    ) -> tuple[tuple[np.ndarray, int], float, bool, bool, dict[str, object]]:
+        self.steps += 1
+        return (action, self.steps), 1.0, self.steps == 4, False, {}
+
+
 class Recycler(gym.Env[np.ndarray, int]):
     """Gives out one and the same array for ever, and writes the count of steps into it."""
 
@@ -70,6 +90,7 @@ MAKERS: dict[str, Callable[[], gym.Env]] = {  # type: ignore[type-arg]
     "Pendulum-v1": lambda: gym.make("Pendulum-v1", max_episode_steps=25),
     "CartPole-v1": lambda: gym.make("CartPole-v1"),
     "Shop": Shop,
+    "Pair": Pair,
 }
 
 
@@ -143,6 +164,8 @@ def test_gold_is_reported_and_nothing_else_changes(name: str) -> None:
 def _batched(value: object) -> object:
     if isinstance(value, dict):
         return {key: _batched(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_batched(part) for part in value)
     return np.array(value)[None]
 
 
@@ -219,9 +242,11 @@ def test_a_model_for_other_spaces_is_refused(
 
 
 def test_a_step_before_the_first_reset_is_refused() -> None:
-    env = LearnedReward(Recycler(), model_for(Recycler()))
-    with pytest.raises(gym.error.ResetNeeded, match="reset"):
-        env.step(0)
+    model = model_for(Recycler())
+    with pytest.raises(gym.error.ResetNeeded, match="call reset"):
+        LearnedReward(Recycler(), model).step(0)
+    with pytest.raises(gym.error.ResetNeeded, match="call reset"):
+        LearnedRewardVecEnv(DummyVecEnv([Recycler]), model).step(np.array([0]))
 
 
 def test_an_observation_that_is_no_number_is_refused() -> None:

@@ -39,6 +39,7 @@ def test_a_row_holds_what_was_chosen(
 ) -> None:
     reads = inputs(**choice)
     assert reads.rows(STATE, ACTION, NEXT).tolist() == [row]
+    assert reads.select(STATE, np.array([[0.0, 1.0]], np.float32), NEXT).tolist() == [row]
     assert reads.column_scale.tolist() == pytest.approx(scale)
     assert reads.size == len(row)
 

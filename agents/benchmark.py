@@ -35,6 +35,12 @@ class BenchmarkOptions:
     """Seeds per condition; 0: the benchmark's own number."""
     workers: int = 2
     """Processes at once, of one thread each."""
+    finished: bool = False
+    """Run nothing; write the tables from the cells that are finished."""
+    highway_python: Path | None = None
+    """Interpreter of an environment with highway-env, for the speed benchmark."""
+    imitation_python: Path | None = None
+    """Interpreter of an environment with imitation, for the speed benchmark."""
     quick: bool = False
     """A few tiny cells, to see that everything works."""
 
@@ -51,18 +57,22 @@ def main(words: list[str]) -> None:
 
 
 def run_cells(
-    cells: Iterable[Cell], work: Callable[[Cell], Result], out: Path, *, workers: int
+    cells: Iterable[Cell], work: Callable[[Cell], Result], out: Path, options: BenchmarkOptions
 ) -> list[Result]:
     """Results of all cells, each `cell | work(cell)`, in the order of the cells.
 
-    A finished cell is a file under `out/cells`; a cell whose file exists is not run again.
+    A finished cell is a file under `out/cells`; a cell whose file exists is not run again. With
+    `options.finished` nothing is run, and only the finished cells are returned.
     """
     paths = {_path(out, cell): cell for cell in cells}
     missing = {path: cell for path, cell in paths.items() if not path.exists()}
-    if missing:
+    if options.finished:
+        paths = {path: cell for path, cell in paths.items() if path.exists()}
+    elif missing:
         console.print(f"{len(paths) - len(missing)} cells done, {len(missing)} to run")
         context = get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        pools = ProcessPoolExecutor(options.workers, context, _one_thread)
+        with pools as pool:
             running = {pool.submit(work, cell): path for path, cell in missing.items()}
             for done in track(as_completed(running), "cells", len(running), console=console):
                 path = running[done]

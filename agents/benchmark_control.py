@@ -42,7 +42,7 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
         for task in tasks
         for method in ("learned", *(("gold", "random") if number == max(labels) else ()))
     ]
-    results = run_cells(cells, measure, out, workers=options.workers)
+    results = run_cells(cells, measure, out, options)
     return _write(out, results, tasks)
 
 

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,12 +31,12 @@ HEADLINE = 200
 def run(out: Path, options: BenchmarkOptions) -> list[Path]:
     """Run all cells, the most important first, and write tables, matrix and curves."""
     seeds = options.seeds or (1 if options.quick else NUM_SEEDS)
-    results = run_cells(cells(seeds, quick=options.quick), measure, out, workers=options.workers)
-    return write(out, results)
+    results = run_cells(cells(seeds, quick=options.quick), measure, out, options)
+    return write(out, complete(results))
 
 
 def cells(num_seeds: int, *, quick: bool = False) -> list[Cell]:
-    """Baselines, oracles, the two headline conditions, then the curves."""
+    """Seed by seed the baselines, oracles and headline conditions; then the curves."""
 
     def cell(
         method: str, teacher: str, labels: int, selection: str, profile: str, seed: int
@@ -49,16 +50,24 @@ def cells(num_seeds: int, *, quick: bool = False) -> list[Cell]:
             "seed": seed,
         }
 
-    conditions = [("oracle", HEADLINE, "uniform"), ("noisy", HEADLINE, "uniform")]
-    conditions += [("oracle", n, s) for s in SELECTIONS for n in LABELS]
-    if quick:
-        conditions = [("oracle", 25, "uniform")]
-    everyone = [(profile, seed) for seed in range(num_seeds) for profile in PROFILES]
-    found = [cell(method, "-", 0, "-", *one) for method in ("random", "idm") for one in everyone]
-    found += [cell("gold", "-", 0, "-", *one) for one in everyone]
-    for teacher, labels, selection in dict.fromkeys(conditions):
-        found += [cell("learned", teacher, labels, selection, *one) for one in everyone]
-    return found
+    headline = [("oracle", HEADLINE, "uniform"), ("noisy", HEADLINE, "uniform")]
+    curves = [("oracle", n, s) for s in SELECTIONS for n in LABELS]
+    conditions = [("oracle", 25, "uniform")] if quick else [*headline, *curves]
+    found = []
+    for part in (conditions[:2], conditions[2:]):
+        for seed in range(num_seeds):
+            for method in ("random", "idm", "gold"):
+                found += [cell(method, "-", 0, "-", profile, seed) for profile in PROFILES]
+            for condition in part:
+                found += [cell("learned", *condition, profile, seed) for profile in PROFILES]
+    return list({tuple(one.items()): one for one in found}.values())
+
+
+def complete(results: list[Result]) -> list[Result]:
+    """Only the runs whose condition and seed is finished for every profile."""
+    names = ("method", "teacher", "labels", "selection", "seed")
+    count = Counter(tuple(row[name] for name in names) for row in results)
+    return [row for row in results if count[tuple(row[n] for n in names)] == len(PROFILES)]
 
 
 def measure(cell: Cell) -> Result:

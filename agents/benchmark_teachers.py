@@ -29,7 +29,7 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
     """Run every teacher in a driving loop and compare realised with requested rates."""
     names = ("mistake",) if options.quick else tuple(TEACHERS)
     cells: list[Cell] = [{"teacher": name, "seed": 0} for name in names]
-    results = run_cells(cells, measure, out, workers=options.workers)
+    results = run_cells(cells, measure, out, options)
     rows = [row for result in results for row in _rows(result)]
     bad = sum("OUTSIDE" in cell for row in rows for cell in row)
     invariance = [[name, *_unchanged(TEACHERS[name])] for name in names]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import gymnasium as gym
-import highway_env
+import highway_env  # type: ignore[import-untyped]  # highway-env ships no types
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env

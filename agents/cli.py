@@ -135,6 +135,7 @@ def _demo(words: list[str]) -> None:
         f"A simulated {options.profile} person compares {config.loop.labels} pairs of "
         f"{config.loop.segment_length / 2:.0f}-second clips; PPO learns from the answers alone."
     )
+    console.print("[dim]the first run on a machine compiles the simulator, about 15 s[/]")
     run = _with_progress(
         "learning from answers",
         config.loop.steps,

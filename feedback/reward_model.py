@@ -98,7 +98,6 @@ class RewardModel(nn.Module):
         step = step_rewards(self.net, self.segment_inputs(segments))
         return masked_returns(step, torch.from_numpy(segments.mask))
 
-    @torch.inference_mode()
     def reward(
         self, state: Batch, action: Batch, next_state: Batch, done: Batch
     ) -> Float32[np.ndarray, " batch"]:
@@ -111,8 +110,12 @@ class RewardModel(nn.Module):
         rows = self.inputs.rows(state, action, next_state)
         if not bool(self.informed):
             return np.full(len(rows), -1.0, np.float32)
-        step = self.net(self.standardise(torch.from_numpy(rows))).mean(dim=(0, 2))
-        return self.scale_output(step).numpy()
+        mean, sd = self.input_mean.numpy(), self.input_sd.numpy()
+        units = ((rows - mean) / sd).clip(-INPUT_BOUND, INPUT_BOUND)
+        step = self.net.mean_reward(units * self.inputs.column_scale)
+        offset, scale = self.output_offset.item(), self.output_scale.item()
+        bound = self.config.output_bound
+        return ((step - offset) / scale).clip(-bound, bound) * self.config.output_gain
 
     def scale_output(self, step_reward: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
         """What PPO sees of a step reward."""

@@ -7,8 +7,9 @@ leading member axis, never a list of networks.
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 Family = Literal["mlp", "linear"]
@@ -41,10 +42,12 @@ class MLPEnsemble(nn.Module):
             bias = torch.empty(num_members, 1, fan_out)
             self.weights.append(nn.Parameter(weight.uniform_(-bound, bound, generator=generator)))
             self.biases.append(nn.Parameter(bias.uniform_(-bound, bound, generator=generator)))
+        # once more as pairs: walking a ParameterList takes longer than a small product
+        self._layers = tuple(zip(self.weights, self.biases, strict=True))
 
     def forward(self, rows: Float[Tensor, "row input"]) -> Float[Tensor, "member row head"]:
         """Step rewards in (-1, 1) of every member."""
-        layers = list(zip(self.weights, self.biases, strict=True))
+        layers = self._layers
         rewards = []
         # On a CPU a product per member is a third faster than a batched one, at a fit's sizes.
         for member in range(len(self.weights[0])):
@@ -54,6 +57,21 @@ class MLPEnsemble(nn.Module):
             weight, bias = layers[-1]
             rewards.append(torch.addmm(bias[member], hidden, weight[member]).tanh_())
         return torch.stack(rewards)
+
+    def mean_reward(self, rows: Float32[np.ndarray, "row input"]) -> Float32[np.ndarray, " row"]:
+        """The members' mean step reward.
+
+        In NumPy, for acting: a step of a few environments gives so few rows that PyTorch's calls
+        would cost more than the sums.
+        """
+        hidden = rows
+        *layers, (last_weight, last_bias) = [
+            (weight.detach().numpy(), bias.detach().numpy()) for weight, bias in self._layers
+        ]
+        for weight, bias in layers:
+            hidden = np.maximum(hidden @ weight + bias, 0.0)
+        reward: np.ndarray = np.tanh(hidden @ last_weight + last_bias).mean(axis=(0, 2))
+        return reward
 
 
 def square_features(rows: Float[Tensor, "row input"]) -> Float[Tensor, "row feature"]:
@@ -77,3 +95,10 @@ class LinearSquares(nn.Module):
     def forward(self, rows: Float[Tensor, "row input"]) -> Float[Tensor, "member row head"]:
         """Step rewards of every member."""
         return square_features(rows) @ self.weight
+
+    def mean_reward(self, rows: Float32[np.ndarray, "row input"]) -> Float32[np.ndarray, " row"]:
+        """The members' mean step reward, in NumPy as that of `MLPEnsemble` is."""
+        weight = self.weight.numpy().mean(axis=(0, 2))
+        size = rows.shape[1]
+        reward: np.ndarray = rows @ weight[:size] + rows**2 @ weight[size:-1] + weight[-1]
+        return reward

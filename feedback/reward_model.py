@@ -111,7 +111,8 @@ class RewardModel(nn.Module):
         if not bool(self.informed):
             return np.full(len(rows), -1.0, np.float32)
         mean, sd = self.input_mean.numpy(), self.input_sd.numpy()
-        units = ((rows - mean) / sd).clip(-INPUT_BOUND, INPUT_BOUND)
+        with np.errstate(over="ignore"):  # whatever becomes infinite here is clipped
+            units = ((rows - mean) / sd).clip(-INPUT_BOUND, INPUT_BOUND)
         step = self.net.mean_reward(units * self.inputs.column_scale)
         offset, scale = self.output_offset.item(), self.output_scale.item()
         bound = self.config.output_bound

@@ -1,3 +1,4 @@
+import copy
 import json
 import math
 from pathlib import Path
@@ -90,6 +91,13 @@ def test_a_reward_by_hand() -> None:
     assert got.dtype == np.float32
 
 
+def test_an_observation_out_of_all_proportion_is_clamped_like_any_other() -> None:
+    observations, actions = steps(3e38, -3e38, 11.0)
+    model = by_hand()
+    model.input_sd.fill_(0.5)
+    assert model.reward(observations, actions, observations, not_done(3)).tolist() == [5.0] * 3
+
+
 def test_the_output_is_bounded_first_and_then_scaled() -> None:
     config = RewardModelConfig(hidden=(8,), output_bound=2.0, output_gain=0.3)
     observations, actions = steps(1.0, 3.0, 99.0)
@@ -146,6 +154,24 @@ def test_returns_do_not_depend_on_the_company(family: Family) -> None:
     inputs, mask = model.segment_inputs(some), torch.from_numpy(some.mask)
     torch.testing.assert_close(together, segment_returns(model.net, inputs, mask).detach())
     torch.testing.assert_close(together, masked_returns(step_rewards(model.net, inputs), mask))
+
+
+@pytest.mark.parametrize("num_steps", [1, 64])
+@pytest.mark.parametrize("family", ["mlp", "linear"])
+def test_acting_earns_the_reward_that_was_fitted(family: Family, num_steps: int) -> None:
+    some = segments(num_steps, 1)
+    observations, actions = 9 * some.observations[:, 0], some.actions[:, 0]
+    original = make(family)
+    for model in (original, restore(original.to_bytes()), copy.deepcopy(original)):
+        got = model.reward(observations, actions, observations, not_done(num_steps))
+        rows = torch.from_numpy(np.concatenate([observations, actions], axis=1))
+        step = model.net(model.standardise(rows)).mean(dim=(0, 2))
+        expected = model.scale_output(step).detach().numpy()
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+        assert got.dtype == np.float32
+        with torch.no_grad():  # a copy must not act on what the original knows
+            for tensor in (*model.net.parameters(), *model.net.buffers()):
+                tensor.add_(0.1)
 
 
 def test_bad_steps_are_refused() -> None:

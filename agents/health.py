@@ -54,7 +54,8 @@ def _collapsed(signs: Signs) -> bool:
         return False
     assert signs.best_gold_return is not None
     late = signs.progress > 0.5
-    margin = max(3 * signs.spread, 1e-9)
+    # a twentieth of the return itself: less is no collapse, however sure it is
+    margin = max(3 * signs.spread, 0.05 * abs(signs.first_gold_return), 1e-9)
     below_first = signs.gold_return < signs.first_gold_return - margin
     gained = signs.best_gold_return - signs.first_gold_return
     lost_most = gained > 2 * margin and signs.gold_return < signs.first_gold_return + gained / 4

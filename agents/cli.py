@@ -24,7 +24,7 @@ from prefgym.agents.train import TrainedRun, load_run, resume, train
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.reward_model import RewardModelConfig
-from prefgym.simulations.raters import TEACHERS
+from prefgym.simulations.raters import find_teacher
 
 # wide enough for the tables where the output is a file or a pipe
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -129,32 +129,32 @@ def _demo(words: list[str]) -> None:
     folder = options.out or _free(Path("runs/demo"))
     config = replace(
         preset("prefgym/Driving-v0", {"profile": options.profile}),
-        teacher=_teacher(options.rater),
+        teacher=find_teacher(options.rater),
+        seed=options.seed,
     )
     console.print(
         f"A simulated {options.profile} person compares {config.loop.labels} pairs of "
         f"{config.loop.segment_length / 2:.0f}-second clips; PPO learns from the answers alone."
     )
     console.print("[dim]the first run on a machine compiles the simulator, about 15 s[/]")
+    _train_and_finish(config, folder, options.gold_steps)
+
+
+def _train_and_finish(config: RunConfig, folder: Path, gold_steps: int) -> None:
+    """Train under a progress bar, then evaluate and report."""
     run = _with_progress(
         "learning from answers",
         config.loop.steps,
         lambda told: train(
             config.env_id,
             out=folder,
-            rater=options.rater,
-            seed=options.seed,
+            rater=config.teacher.name,
+            seed=config.seed,
             config=config,
             progress=told,
         ),
     )
-    _finish(run, options.gold_steps)
-
-
-def _teacher(name: str):  # type: ignore[no-untyped-def]
-    if name not in TEACHERS:
-        raise ValueError(f"rater must be one of {', '.join(TEACHERS)}, got {name!r}")
-    return TEACHERS[name]
+    _finish(run, gold_steps)
 
 
 def _envs(words: list[str]) -> None:
@@ -193,7 +193,7 @@ def _train(words: list[str]) -> None:
         env_id=options.env_id,
         env_kwargs=env_kwargs,
         seed=options.seed,
-        teacher=_teacher(options.rater),
+        teacher=find_teacher(options.rater),
         loop=options.loop,
         ppo=options.ppo,
         reward_model=options.reward_model,
@@ -202,19 +202,7 @@ def _train(words: list[str]) -> None:
     name = f"{options.env_id.split('/')[-1]}-{options.rater}-{options.seed}"
     folder = options.out or _free(Path("runs") / name)
     console.print(f"run folder: {folder}")
-    run = _with_progress(
-        "training",
-        options.loop.steps,
-        lambda told: train(
-            config.env_id,
-            out=folder,
-            rater=options.rater,
-            seed=options.seed,
-            config=config,
-            progress=told,
-        ),
-    )
-    _finish(run, options.gold_steps)
+    _train_and_finish(config, folder, options.gold_steps)
 
 
 def split_env_kwargs(words: list[str]) -> tuple[dict[str, EnvValue], list[str]]:

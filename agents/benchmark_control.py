@@ -53,12 +53,12 @@ def measure(cell: Cell) -> Result:
     config = replace(config, loop=replace(config.loop, steps=STEPS))
     info = describe(task, {})
     begin = time.perf_counter()
-    steps, labels, asked, warnings = 0, 0, 0, []
+    extra: Result = {"steps": 0}
     if cell["method"] == "random":
         policy = random_policy(info.action_space, 10, rng=np.random.default_rng(seed))
     elif cell["method"] == "gold":
         oracle = train_on_gold(config, steps=STEPS, seed=seed)
-        policy, steps = trained_policy(oracle), oracle.num_timesteps
+        policy, extra = trained_policy(oracle), {"steps": oracle.num_timesteps}
     else:
         with tempfile.TemporaryDirectory() as folder:
             trained = train(
@@ -69,96 +69,108 @@ def measure(cell: Cell) -> Result:
                 config=config,
             )
             rows = read_metrics(trained.folder)
-        policy, steps, labels = trained.policy, trained.env_steps, trained.labels
-        asked = sum(1 for row in rows if row["kind"] == "round")
-        warnings = sorted({str(row["message"]) for row in rows if row["kind"] == "warning"})
+        policy = trained.policy
+        rounds = [row for row in rows if row["kind"] == "round"]
+        extra = {
+            "steps": trained.env_steps,
+            "answers": trained.labels,
+            "families": [row["family"] for row in rounds],
+            "correlations": [row["correlation"] for row in rounds],
+            "agreements": [row["heldout_agreement"] for row in rounds],
+            "training_returns": [row["gold_return"] for row in rows if row["kind"] == "stage"],
+            "warnings": sorted({str(r["message"]) for r in rows if r["kind"] == "warning"}),
+        }
     seconds = time.perf_counter() - begin
     found = evaluate(policy, task, {}, info, num_episodes=EPISODES, num_envs=10)
-    return {
-        "gold_return": found.mean,
-        "steps": steps,
-        "answers": labels,
-        "rounds": asked,
-        "seconds": seconds,
-        "warnings": warnings,
-    }
+    return extra | {"gold_return": found.mean, "seconds": seconds}
 
 
 def _write(out: Path, results: list[Result], tasks: tuple[str, ...]) -> list[Path]:
-    rng = np.random.default_rng(0)
-
-    def interval(task: str, method: str, labels: int) -> Interval:
-        return stratified_bootstrap(_scores(results, task, method, labels)[None], iqm, rng=rng)
-
     most = max(int(str(row["labels"])) for row in results)
-    table, failures, paths = [], [], []
-    for task in tasks:
-        for method, labels in _methods(results, task):
-            scores = _scores(results, task, method, labels)
-            found = interval(task, method, labels)
-            rows = _rows(results, task, method, labels)
-            table.append(
-                [
-                    task,
-                    method,
-                    str(labels if method == "learned" else ""),
-                    f"{found.estimate:.1f}",
-                    f"[{found.low:.1f}, {found.high:.1f}]",
-                    f"{scores.min():.1f}",
-                    str(max(int(str(row["steps"])) for row in rows)),
-                    str(len(scores)),
-                    f"{np.mean([float(str(row['seconds'])) for row in rows]):.0f}",
-                ]
-            )
-        for row in _rows(results, task, "learned", most):
-            if float(str(row["gold_return"])) < FLOOR[task]:
-                failures.append(
-                    f"- {task}, seed {row['seed']}: {row['gold_return']:.1f}; "
-                    f"warned: {row['warnings'] or 'nothing'}"
-                )
-        curve = [
-            (n, interval(task, method, n))
-            for method, n in _methods(results, task)
-            if method == "learned"
-        ]
-        curve.sort(key=lambda pair: pair[0])
-        picture = curve_with_interval(
-            [Curve("learned reward", [n for n, _ in curve], [value for _, value in curve])],
-            title=task,
-            xlabel="comparisons",
-            ylabel="gold return (IQM, 95 % interval)",
-            references={"PPO on gold": interval(task, "gold", most).estimate},
-        )
-        paths.append(out / f"control-{task}.png")
-        write_atomically(paths[-1], picture)
+    header = ["task", "method", "comparisons", "IQM", "95 %", "worst seed", "steps", "seeds", "s"]
+    lines = [_line(condition) for task in tasks for condition in _conditions(results, task)]
+    learned = [row for row in results if row["method"] == "learned" and row["labels"] == most]
+    failed = [row for row in learned if _number(row, "gold_return") < FLOOR[str(row["task"])]]
     text = [
         "# Classic control from comparisons",
         "`prefgym benchmark control`. One set of reward-model settings for every task; oracle "
         "teacher, uniform queries. IQM over seeds of the mean gold return of "
         f"{EPISODES} deterministic episodes, 95 % bootstrap interval; steps count everything, "
         "exploration included.",
-        markdown_table(
-            ["task", "method", "comparisons", "IQM", "95 %", "worst seed", "steps", "seeds", "s"],
-            table,
-        ),
+        markdown_table(header, lines),
+        *(f"![{task}](control-{task}.png)" for task in tasks),
         f"Seeds that failed at {most} comparisons:",
-        "\n".join(failures) or "none",
+        "\n".join(map(_failure, failed)) or "none",
     ]
-    paths += [out / "control.md", out / "control.json"]
-    write_atomically(paths[-2], ("\n\n".join(text) + "\n").encode())
-    write_json(paths[-1], results)
-    return paths
+    pictures = [out / f"control-{task}.png" for task in tasks]
+    for task, path in zip(tasks, pictures, strict=True):
+        write_atomically(path, _curve(_conditions(results, task), task))
+    write_atomically(out / "control.md", ("\n\n".join(text) + "\n").encode())
+    write_json(out / "control.json", results)
+    return [*pictures, out / "control.md", out / "control.json"]
 
 
-def _methods(results: list[Result], task: str) -> list[tuple[str, int]]:
-    found = {(str(r["method"]), int(str(r["labels"]))) for r in results if r["task"] == task}
-    return sorted(found, key=lambda pair: (pair[0] != "random", pair[0] != "gold", -pair[1]))
+def _conditions(results: list[Result], task: str) -> list[list[Result]]:
+    """The runs of one task by method and comparisons: random, gold, then the most comparisons."""
+    groups: dict[tuple[str, int], list[Result]] = {}
+    for row in results:
+        if row["task"] == task:
+            groups.setdefault((str(row["method"]), int(str(row["labels"]))), []).append(row)
+    order = sorted(groups, key=lambda pair: (pair[0] != "random", pair[0] != "gold", -pair[1]))
+    return [groups[pair] for pair in order]
 
 
-def _rows(results: list[Result], task: str, method: str, labels: int) -> list[Result]:
-    wanted = (task, method, labels)
-    return [row for row in results if (row["task"], row["method"], row["labels"]) == wanted]
+def _interval(rows: list[Result]) -> Interval:
+    scores = np.array([[_number(row, "gold_return") for row in rows]])
+    return stratified_bootstrap(scores, iqm, rng=np.random.default_rng(0))
 
 
-def _scores(results: list[Result], task: str, method: str, labels: int) -> np.ndarray:
-    return np.array([row["gold_return"] for row in _rows(results, task, method, labels)], float)
+def _number(row: Result, name: str) -> float:
+    return float(str(row[name]))
+
+
+def _line(rows: list[Result]) -> list[str]:
+    found, first = _interval(rows), rows[0]
+    return [
+        str(first["task"]),
+        str(first["method"]),
+        str(first["labels"] if first["method"] == "learned" else ""),
+        f"{found.estimate:.1f}",
+        f"[{found.low:.1f}, {found.high:.1f}]",
+        f"{min(_number(row, 'gold_return') for row in rows):.1f}",
+        str(max(int(str(row["steps"])) for row in rows)),
+        str(len(rows)),
+        f"{np.mean([_number(row, 'seconds') for row in rows]):.0f}",
+    ]
+
+
+def _failure(row: Result) -> str:
+    def numbers(name: str, digits: int) -> str:
+        values = row[name]
+        assert isinstance(values, list)
+        return ", ".join("-" if value is None else f"{value:.{digits}f}" for value in values)
+
+    return (
+        f"- {row['task']}, seed {row['seed']}: {row['gold_return']:.1f}. Gold return while "
+        f"training, stage by stage: {numbers('training_returns', 0)}. Correlation of learned and "
+        f"gold reward, round by round: {numbers('correlations', 2)}. Warnings: "
+        f"{row['warnings'] or 'none'}."
+    )
+
+
+def _curve(conditions: list[list[Result]], task: str) -> bytes:
+    gold = next(rows for rows in conditions if rows[0]["method"] == "gold")
+    points = [rows for rows in conditions if rows[0]["method"] == "learned"][::-1]
+    return curve_with_interval(
+        [
+            Curve(
+                "learned reward",
+                [int(str(rows[0]["labels"])) for rows in points],
+                [_interval(rows) for rows in points],
+            )
+        ],
+        title=task,
+        xlabel="comparisons",
+        ylabel="gold return (IQM, 95 % interval)",
+        references={"PPO on gold": _interval(gold).estimate},
+    )

@@ -9,12 +9,11 @@ import numpy as np
 
 from prefgym.agents.ask import candidate_queries
 from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
-from prefgym.agents.policies import explorer
+from prefgym.agents.explore import explore
 from prefgym.agents.presets import preset
-from prefgym.agents.recorder import Recorder
 from prefgym.agents.run import read_metrics, write_atomically, write_json
 from prefgym.agents.train import train
-from prefgym.agents.vec_env import describe, make_vec_env
+from prefgym.agents.vec_env import describe
 from prefgym.feedback.query import Queries
 from prefgym.simulations.raters import TEACHERS, Teacher, answer, calibrate, segment_returns
 
@@ -138,11 +137,5 @@ def _unchanged(teacher: Teacher) -> list[str]:
 def _queries() -> tuple[Queries, np.ndarray]:
     rng = np.random.default_rng(0)
     config, info = preset(ENV_ID), describe(ENV_ID, {})
-    recorder = Recorder(make_vec_env(ENV_ID, {}, 64), 80)
-    recorder.seed(0)
-    observations = recorder.reset()
-    policy = explorer("styles", info.action_space, 64, rng=rng)
-    for _ in range(80):
-        observations, _, _, _ = recorder.step(policy(observations))
-    queries = candidate_queries(recorder.trajectories(), None, 5000, config.loop, rng=rng)
+    queries = candidate_queries(explore(config, seed=0, rng=rng), None, 5000, config.loop, rng=rng)
     return queries, info.weights

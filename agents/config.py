@@ -70,8 +70,9 @@ class LoopConfig:
 
     @property
     def exploration(self) -> int:
-        """Environment steps of the exploring behaviour."""
-        return 0 if self.explore == "none" else self.explore_steps
+        """Environment steps of the exploring behaviour, the same number in each environment."""
+        per_env = self.explore_steps // self.explore_envs
+        return 0 if self.explore == "none" else per_env * self.explore_envs
 
     def __post_init__(self) -> None:
         if not 1 <= self.rounds <= max(self.labels, 1):

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from prefgym.agents.ask import Asked, ask_round, candidate_queries, read_dataset, store_round
+from prefgym.agents.ask import Asked, ask_round, read_dataset, store_round
 from prefgym.agents.config import RunConfig
+from prefgym.agents.explore import explore
 from prefgym.agents.health import Signs, complaints
-from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
-from prefgym.agents.policies import explorer
 from prefgym.agents.pool import Pool
 from prefgym.agents.ppo import (
     build_ppo,
@@ -23,6 +22,7 @@ from prefgym.agents.ppo import (
     restore_ppo,
 )
 from prefgym.agents.recorder import Recorder
+from prefgym.agents.refit import refit
 from prefgym.agents.rollout_log import RolloutLog
 from prefgym.agents.run import (
     Progress,
@@ -35,20 +35,14 @@ from prefgym.agents.run import (
     truncate_metrics,
     write_stage,
 )
-from prefgym.agents.schedule import Stage, stages
+from prefgym.agents.schedule import Purpose, Stage, stage_rng, stage_seed, stages
 from prefgym.agents.vec_env import describe, make_vec_env
-from prefgym.feedback.fit import FitReport, fit
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
 from prefgym.feedback.rater import Rater, SimulatedRater
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
-from prefgym.feedback.segment import Segments
-from prefgym.feedback.selection import member_probabilities
 from prefgym.feedback.store import FeedbackStore
 from prefgym.simulations.raters import rater_statistics
-
-# Purposes that split a stage's randomness; their order is part of the format of a run.
-TRAIN, EXPLORE, ASK, FIT, HELD_OUT = range(5)
 
 
 def silent(step: int) -> None:
@@ -62,7 +56,6 @@ class _Outcome:
 
     rows: list[dict[str, object]] = field(default_factory=list)
     tie_rate: float | None = None
-    correlation: float | None = None
     agreement: float | None = None
     gold_return: float | None = None
     spread: float | None = None
@@ -116,7 +109,7 @@ class PreferenceLoop:
             config.reward_model, self.inputs, "linear", generator=torch.Generator()
         )
         self.learned = LearnedRewardVecEnv(self.recorder, uninformed)
-        self.ppo = build_ppo(config.ppo, self.learned, seed=self._seed(0, TRAIN))
+        self.ppo = build_ppo(config.ppo, self.learned, seed=self._seed(0, Purpose.TRAIN))
         self.pool = Pool(config.loop.pool_steps)
         self.done = Progress(0, 0, 0, 0, 0, 0, {})
         self._restore()
@@ -139,12 +132,11 @@ class PreferenceLoop:
                 self._run_stage(number, self.stages[number], store)
         self.recorder.close()
 
-    def _seed(self, stage: int, purpose: int) -> int:
-        sequence = np.random.SeedSequence([self.config.seed, stage, purpose])
-        return int(sequence.generate_state(1)[0] >> 1)
+    def _seed(self, stage: int, purpose: Purpose) -> int:
+        return stage_seed(self.config.seed, stage, purpose)
 
-    def _rng(self, stage: int, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, stage, purpose])
+    def _rng(self, stage: int, purpose: Purpose) -> np.random.Generator:
+        return stage_rng(self.config.seed, stage, purpose)
 
     def _restore(self) -> None:
         progress = read_progress(self.folder)
@@ -170,13 +162,18 @@ class PreferenceLoop:
         if stage.rollouts:
             env_steps += self._train(number, stage, begin, outcome)
         if number == 0 and self.config.loop.exploration:
-            env_steps += self._explore(number)
+            seed, rng = self._seed(number, Purpose.EXPLORE), self._rng(number, Purpose.EXPLORE)
+            self.pool.add(explore(self.config, seed=seed, rng=rng))
+            env_steps += self.config.loop.exploration
         counts = {"asked": self.done.asked, "labels": self.done.labels}
         if stage.labels:
             asked = self._ask(number, stage, store)
             counts["asked"] += len(asked.queries)
             counts["labels"] += int((~asked.answers.skipped).sum())
-            self._fit(number, asked, store, env_steps, counts, begin, outcome)
+            row = self._fit(number, asked, store, outcome)
+            if row is not None:
+                spent = {"step": env_steps, "seconds": time.perf_counter() - begin}
+                outcome.rows.append(row | counts | spent)
         outcome.rows += self._warnings(number, env_steps, outcome)
         outcome.rows.append(
             {
@@ -193,7 +190,7 @@ class PreferenceLoop:
     def _train(self, number: int, stage: Stage, begin: float, outcome: _Outcome) -> int:
         """Train PPO for the stage's rollouts on freshly seeded environments."""
         steps = stage.rollouts * self.config.ppo.rollout
-        self.ppo.set_random_seed(self._seed(number, TRAIN))
+        self.ppo.set_random_seed(self._seed(number, Purpose.TRAIN))
         self.ppo._last_obs = None  # SB3's own sign that the environments must be reset
         # SB3 would let a schedule run out within every call of learn; here a stage has one rate
         left = 1 - number / len(self.stages)
@@ -216,22 +213,6 @@ class PreferenceLoop:
             outcome.spread = float(np.std(log.gold_returns) / len(log.gold_returns) ** 0.5)
         return steps
 
-    def _explore(self, number: int) -> int:
-        """Record the exploring behaviour that the first label round also shows."""
-        loop, num_envs = self.config.loop, self.config.loop.explore_envs
-        venv = make_vec_env(self.config.env_id, self.config.env_kwargs, num_envs)
-        num_steps = loop.exploration // num_envs
-        recorder = Recorder(venv, num_steps)
-        rng = self._rng(number, EXPLORE)
-        policy = explorer(loop.explore, self.info.action_space, num_envs, rng=rng)
-        recorder.seed(self._seed(number, EXPLORE))
-        observations = recorder.reset()
-        for _ in range(num_steps):
-            observations, _, _, _ = recorder.step(policy(observations))
-        self.pool.add(recorder.trajectories())
-        recorder.close()
-        return num_steps * num_envs
-
     def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked:
         model = self.reward_model if self.done.num_fits else None
         # a killed stage may have stored its answers already: they are not part of its past
@@ -243,82 +224,37 @@ class PreferenceLoop:
             self.rater,
             stage.labels,
             self.config.loop,
-            rng=self._rng(number, ASK),
+            rng=self._rng(number, Purpose.ASK),
         )
         store_round(store, asked, self.rater, number)
         return asked
 
     def _fit(
-        self,
-        number: int,
-        asked: Asked,
-        store: FeedbackStore,
-        env_steps: int,
-        counts: dict[str, int],
-        begin: float,
-        outcome: _Outcome,
-    ) -> None:
-        """Refit the reward model to every answer, and report how it did."""
+        self, number: int, asked: Asked, store: FeedbackStore, outcome: _Outcome
+    ) -> dict[str, object] | None:
+        """Refit the reward model to every answer; the round's metrics, None without an answer."""
         dataset = read_dataset(store, before_round=number + 1)
         if dataset is None:
-            return
-        previous = self.reward_model if self.done.num_fits else None
-        before = None if previous is None else agreement(previous, asked)
-        model, found = fit(
-            previous,
-            dataset.segments,
-            [dataset.comparison],
-            model_config=self.config.reward_model,
-            inputs=self.inputs,
-            config=self.config.fit,
+            return None
+        outcome.tie_rate = rater_statistics(asked.answers).tie_rate
+        found = refit(
+            self.reward_model if self.done.num_fits else None,
+            dataset,
+            asked,
+            self.pool.trajectories,
+            self.rater,
+            self.config,
+            self.inputs,
+            self.info.weights,
+            stage=number,
             num_fits=self.done.num_fits,
-            generator=torch.Generator().manual_seed(self._seed(number, FIT)),
         )
-        self.learned.reward_model = model
+        self.learned.reward_model = found.reward_model
         raise_exploration(self.ppo, self.config.ppo.log_std_floor)
-        outcome.correlation = step_correlation(model, asked.queries.segments, self.info.weights)
-        row = self._round_row(asked, found, outcome)
-        row |= {"round": self.done.num_fits + 1, "step": env_steps, "agreement_before_fit": before}
-        calibration = self._held_out(number, dataset.segments, model, outcome)
-        row |= {"heldout_agreement": outcome.agreement, "seconds": time.perf_counter() - begin}
-        outcome.rows += [row | counts, *calibration]
-
-    def _round_row(self, asked: Asked, found: FitReport, outcome: _Outcome) -> dict[str, object]:
-        rates = rater_statistics(asked.answers)
-        outcome.tie_rate = rates.tie_rate
-        likelihood = found.held_out.get(found.family)
-        return {
-            "kind": "round",
-            "error_rate": or_none(rates.error_rate),
-            "mistake_rate": or_none(rates.mistake_rate),
-            "tie_rate": rates.tie_rate,
-            "skip_rate": rates.skip_rate,
-            "agreement_after_fit": found.agreement,
-            "log_likelihood": likelihood,
-            "family": found.family,
-            "family_scores": found.held_out,
-            "correlation": outcome.correlation,
-        }
-
-    def _held_out(
-        self, number: int, labelled: Segments, model: RewardModel, outcome: _Outcome
-    ) -> list[dict[str, object]]:
-        """Agreement on fresh queries that a simulated rater answers for free, never fitted."""
-        if not isinstance(self.rater, SimulatedRater) or self.config.loop.held_out == 0:
-            return []
-        rng = self._rng(number, HELD_OUT)
-        old = labelled if self.config.loop.old_share > 0 else None
-        queries = candidate_queries(
-            self.pool.trajectories, old, self.config.loop.held_out, self.config.loop, rng=rng
-        )
-        answers = self.rater.answer(queries, rng=rng)
-        decided = ~answers.skipped & ~answers.tied
-        if not decided.any():
-            return []
-        probability = member_probabilities(model, queries).mean(axis=0)[decided]
-        preference = answers.preference[decided]
-        outcome.agreement = float(np.mean((probability > 0.5) == (preference > 0.5)))
-        return [calibration_row(probability, preference, self.done.num_fits + 1)]
+        outcome.agreement = found.held_out
+        if found.calibration is not None:
+            outcome.rows.append(found.calibration)
+        return found.round_row
 
     def _warnings(self, number: int, step: int, outcome: _Outcome) -> list[dict[str, object]]:
         earlier = [

@@ -36,9 +36,7 @@ def step_correlation(model: RewardModel, segments: Segments, weights: np.ndarray
     return float(np.corrcoef(learned, gold)[0, 1])
 
 
-def calibration_row(
-    probability: np.ndarray, preference: np.ndarray, round_number: int
-) -> dict[str, object]:
+def calibration_row(probability: np.ndarray, preference: np.ndarray) -> dict[str, object]:
     """Predicted probability against frequency, in equal bins of probability."""
     bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     count = np.bincount(bins, minlength=CALIBRATION_BINS)
@@ -47,7 +45,6 @@ def calibration_row(
     realised = np.bincount(bins, weights=preference, minlength=CALIBRATION_BINS)[used]
     return {
         "kind": "calibration",
-        "round": round_number,
         "probability": (predicted / count[used]).tolist(),
         "frequency": (realised / count[used]).tolist(),
         "count": count[used].tolist(),

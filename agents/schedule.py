@@ -1,6 +1,9 @@
-"""When labels are asked and environment steps are spent: the stages of a run."""
+"""When labels are asked and environment steps are spent: the stages of a run, and their seeds."""
 
 from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
 
 from prefgym.agents.config import LoopConfig, PPOConfig
 
@@ -51,3 +54,23 @@ def label_shares(loop: LoopConfig) -> list[int]:
     first = min(max(round(loop.labels * loop.first_share), 1), loop.labels - loop.rounds + 1)
     rest, spans = loop.labels - first, loop.rounds - 1
     return [first, *(rest * (i + 1) // spans - rest * i // spans for i in range(spans))]
+
+
+class Purpose(IntEnum):
+    """What splits a stage's randomness; the numbers are part of the format of a run."""
+
+    TRAIN = 0
+    EXPLORE = 1
+    ASK = 2
+    FIT = 3
+    HELD_OUT = 4
+
+
+def stage_seed(seed: int, stage: int, purpose: Purpose) -> int:
+    """A seed below 2^31 for one purpose of one stage of the run with this seed."""
+    return int(np.random.SeedSequence([seed, stage, purpose]).generate_state(1)[0] >> 1)
+
+
+def stage_rng(seed: int, stage: int, purpose: Purpose) -> np.random.Generator:
+    """A generator for one purpose of one stage of the run with this seed."""
+    return np.random.default_rng([seed, stage, purpose])

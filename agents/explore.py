@@ -1,0 +1,31 @@
+"""Behaviour for the first label round, recorded before there is a policy worth showing."""
+
+import numpy as np
+
+from prefgym.agents.config import RunConfig
+from prefgym.agents.policies import explorer
+from prefgym.agents.recorder import Recorder
+from prefgym.agents.vec_env import make_vec_env
+from prefgym.feedback.trajectory import Trajectories
+
+
+def explore(config: RunConfig, *, seed: int, rng: np.random.Generator) -> Trajectories:
+    """Act by the configuration's exploring rule for its `loop.exploration` steps in all.
+
+    Args:
+        config: the run's configuration.
+        seed: of the environments.
+        rng: of the actions.
+    """
+    num_envs = config.loop.explore_envs
+    venv = make_vec_env(config.env_id, config.env_kwargs, num_envs)
+    num_steps = config.loop.exploration // num_envs
+    recorder = Recorder(venv, num_steps)
+    policy = explorer(config.loop.explore, venv.action_space, num_envs, rng=rng)
+    recorder.seed(seed)
+    observations = recorder.reset()
+    for _ in range(num_steps):
+        observations, _, _, _ = recorder.step(policy(observations))
+    found = recorder.trajectories()
+    recorder.close()
+    return found

@@ -1,0 +1,113 @@
+"""After a label round: refit the reward model to every answer, and measure how it did."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from prefgym.agents.ask import Asked, Dataset, candidate_queries
+from prefgym.agents.config import RunConfig
+from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
+from prefgym.agents.schedule import Purpose, stage_rng, stage_seed
+from prefgym.feedback.fit import fit
+from prefgym.feedback.rater import Rater, SimulatedRater
+from prefgym.feedback.reward_inputs import RewardInputs
+from prefgym.feedback.reward_model import RewardModel
+from prefgym.feedback.segment import Segments
+from prefgym.feedback.selection import member_probabilities
+from prefgym.feedback.trajectory import Trajectories
+from prefgym.simulations.raters import rater_statistics
+
+
+class Refit(NamedTuple):
+    """A reward model that knows every answer, and what the metrics say of its round."""
+
+    reward_model: RewardModel
+    round_row: dict[str, object]
+    calibration: dict[str, object] | None
+    held_out: float | None
+
+
+def refit(
+    previous: RewardModel | None,
+    dataset: Dataset,
+    asked: Asked,
+    pool: Trajectories,
+    rater: Rater,
+    config: RunConfig,
+    inputs: RewardInputs,
+    weights: np.ndarray,
+    *,
+    stage: int,
+    num_fits: int,
+) -> Refit:
+    """Fit to the whole data set; measure on the round's own answers and on fresh queries.
+
+    Args:
+        previous: the reward model of the round before, None in the first.
+        dataset: every answer, this round's included.
+        asked: this round's queries and answers.
+        pool: recorded behaviour, from which the fresh queries are drawn.
+        rater: who answers the fresh queries, if simulated; they are never fitted.
+        config: the run's configuration.
+        inputs: the rows that the reward model reads.
+        weights: the environment's own weights of its criteria, shape (criteria,).
+        stage: number of the stage, from which all randomness is derived.
+        num_fits: fits done before.
+    """
+    seed = stage_seed(config.seed, stage, Purpose.FIT)
+    model, found = fit(
+        previous,
+        dataset.segments,
+        [dataset.comparison],
+        model_config=config.reward_model,
+        inputs=inputs,
+        config=config.fit,
+        num_fits=num_fits,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    rates = rater_statistics(asked.answers)
+    held_out, calibration = None, None
+    if isinstance(rater, SimulatedRater) and config.loop.held_out:
+        rng = stage_rng(config.seed, stage, Purpose.HELD_OUT)
+        held_out, calibration = _held_out(model, dataset.segments, pool, rater, config, rng=rng)
+        if calibration is not None:
+            calibration |= {"round": num_fits + 1}
+    row = {
+        "kind": "round",
+        "round": num_fits + 1,
+        "error_rate": or_none(rates.error_rate),
+        "mistake_rate": or_none(rates.mistake_rate),
+        "tie_rate": rates.tie_rate,
+        "skip_rate": rates.skip_rate,
+        "agreement_before_fit": None if previous is None else agreement(previous, asked),
+        "agreement_after_fit": found.agreement,
+        "heldout_agreement": held_out,
+        "log_likelihood": found.held_out.get(found.family),
+        "family": found.family,
+        "family_scores": found.held_out,
+        "correlation": step_correlation(model, asked.queries.segments, weights),
+    }
+    return Refit(model, row, calibration, held_out)
+
+
+def _held_out(
+    model: RewardModel,
+    labelled: Segments,
+    pool: Trajectories,
+    rater: SimulatedRater,
+    config: RunConfig,
+    *,
+    rng: np.random.Generator,
+) -> tuple[float | None, dict[str, object] | None]:
+    """Agreement and calibration on fresh queries; None where nothing is decided."""
+    old = labelled if config.loop.old_share > 0 else None
+    queries = candidate_queries(pool, old, config.loop.held_out, config.loop, rng=rng)
+    answers = rater.answer(queries, rng=rng)
+    decided = ~answers.skipped & ~answers.tied
+    if not decided.any():
+        return None, None
+    probability = member_probabilities(model, queries).mean(axis=0)[decided]
+    preference = answers.preference[decided]
+    right = float(np.mean((probability > 0.5) == (preference > 0.5)))
+    return right, calibration_row(probability, preference)

@@ -23,7 +23,7 @@ from prefgym.simulations.drivers import PROFILES
 ENV_ID = "prefgym/Driving-v0"
 LABELS = (25, 50, 100, 200, 400, 700)
 NUM_SEEDS = 5
-ORACLE_STEPS = 1_500_000
+ORACLE_STEPS = 3_000_000
 EPISODES = 256
 HEADLINE = 200
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecNormalize
 
 from prefgym.agents.config import EnvValue, RunConfig
 from prefgym.agents.loop import PreferenceLoop, silent
@@ -12,7 +13,7 @@ from prefgym.agents.policies import Policy, trained_policy
 from prefgym.agents.ppo import build_ppo
 from prefgym.agents.presets import preset
 from prefgym.agents.run import create, read_config
-from prefgym.agents.vec_env import make_vec_env
+from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.rater import Rater
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.simulations.raters import find_teacher
@@ -118,8 +119,14 @@ def _trained(loop: PreferenceLoop) -> TrainedRun:
 
 
 def train_on_gold(config: RunConfig, *, steps: int, seed: int) -> PPO:
-    """PPO on the gold reward itself: the oracle that a learned reward is measured against."""
+    """PPO on the gold reward itself: the oracle that a learned reward is measured against.
+
+    Our own criteria lie in [-1, 0]. The reward of any other environment can have any size, where
+    a learned reward is in standard units: it is divided by the SD of its running return.
+    """
     venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)
+    if not describe(config.env_id, config.env_kwargs).own_criteria:
+        venv = VecNormalize(venv, norm_obs=False, gamma=config.ppo.gamma)
     ppo = build_ppo(config.ppo, venv, seed=seed)
     ppo.learn(steps // config.ppo.rollout * config.ppo.rollout)
     return ppo

@@ -27,6 +27,7 @@ class EnvInfo:
     criteria: tuple[str, ...]
     weights: np.ndarray
     max_episode_steps: int | None
+    own_criteria: bool
 
 
 def make_single(
@@ -62,6 +63,7 @@ def describe(env_id: str, kwargs: EnvKwargs) -> EnvInfo:
         criteria=tuple(getattr(bare, "criteria", ("reward",))),
         weights=np.asarray(getattr(bare, "weights", (1.0,)), np.float64),
         max_episode_steps=env.spec.max_episode_steps if env.spec else None,
+        own_criteria=hasattr(bare, "criteria"),
     )
     env.close()
     return info

@@ -9,7 +9,7 @@ def register() -> None:
         gymnasium.register(
             id="prefgym/Driving-v0",
             entry_point="prefgym.envs.driving:DrivingEnv",
-            vector_entry_point="prefgym.envs.driving_vector:DrivingVectorEnv",
+            vector_entry_point="prefgym.envs.driving_vector:driving_vector_env",
         )
 
 

@@ -1,6 +1,6 @@
 """How one driver behaves: the car-following model IDM and the lane-change model MOBIL."""
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_layout import (
     BRAKE_ROOT,
     BRAKING,

@@ -1,6 +1,6 @@
 """The ego: what an action does, what the half second was like for people, and how it is judged."""
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_driver import (
     MIN_CHANGE_GAP,
     accel_behind,

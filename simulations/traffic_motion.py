@@ -1,6 +1,6 @@
 """One sub-step of physics for one world: decide, accelerate, move, collide."""
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_driver import plan_accelerations, preferred_lane
 from prefgym.simulations.traffic_layout import (
     ACCEL,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_layout import (
     CHANGE_TIME,
     CLEAR_TIME,

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_ego import obstacle
 from prefgym.simulations.traffic_layout import (
     ACCEL,

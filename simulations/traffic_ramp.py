@@ -1,6 +1,6 @@
 """The on-ramp: lane 0 that ends, the cars that must leave it, and whom the ego keeps from it."""
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_driver import (
     SAFE_BRAKING,
     accel_towards,

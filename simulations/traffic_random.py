@@ -1,6 +1,6 @@
 """A random stream per world that gives the same bytes compiled and interpreted."""
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_layout import STREAM_A, STREAM_B, Clock
 
 MASK = 0xFFFFFFFF

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.recorded import RecordedTraffic
-from prefgym.simulations.traffic_compile import compiled
 from prefgym.simulations.traffic_layout import (
     ACCEL,
     CHANGE_TIME,

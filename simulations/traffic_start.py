@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_ego import clear_sums
 from prefgym.simulations.traffic_layout import (
     BRAKE_ROOT,

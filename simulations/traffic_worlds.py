@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt32
 
-from prefgym.simulations.traffic_compile import compiled
+from prefgym.simulations.compiled import compiled
 from prefgym.simulations.traffic_ego import clear_sums, command, judge
 from prefgym.simulations.traffic_layout import (
     ACCEL,

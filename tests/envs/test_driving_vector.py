@@ -4,7 +4,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 import prefgym.envs  # noqa: F401  (registers the environment)
-from prefgym.envs.driving_vector import DrivingVectorEnv
+from prefgym.envs.driving_vector import driving_vector_env
 
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 
@@ -98,7 +98,7 @@ def test_in_next_step_mode_the_step_of_a_reset_is_not_judged():
 
 
 def test_a_world_depends_on_its_own_seed_alone():
-    small, large = DrivingVectorEnv(2), DrivingVectorEnv(5)
+    small, large = driving_vector_env(2), driving_vector_env(5)
     few, _ = small.reset(seed=3)
     many, _ = large.reset(seed=3)
     listed, _ = small.reset(seed=[7, 3])
@@ -108,7 +108,7 @@ def test_a_world_depends_on_its_own_seed_alone():
 
 
 def test_what_is_handed_out_is_not_written_again():
-    vector = DrivingVectorEnv(2)
+    vector = driving_vector_env(2)
     first, info = vector.reset(seed=0)
     kept = first.copy(), info["state"].copy()
     second, rewards, *_, infos = vector.step([[1, 2, 0]] * 2)
@@ -121,26 +121,26 @@ def test_what_is_handed_out_is_not_written_again():
 
 
 def test_every_world_can_be_drawn():
-    vector = DrivingVectorEnv(2, render_mode="rgb_array")
+    vector = driving_vector_env(2, render_mode="rgb_array")
     vector.reset(seed=0)
     pictures = vector.render()
     assert len(pictures) == 2
     assert (pictures[0] != pictures[1]).any()
-    assert DrivingVectorEnv(2).render() is None
+    assert driving_vector_env(2).render() is None
 
 
 def test_the_autoreset_mode_is_announced():
-    vector = DrivingVectorEnv(2, autoreset_mode="SameStep")
+    vector = driving_vector_env(2, autoreset_mode="SameStep")
     assert vector.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
-    assert DrivingVectorEnv(2).metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
+    assert driving_vector_env(2).metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
 
 
 def test_misuse_is_refused():
     with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
-        DrivingVectorEnv(0)
+        driving_vector_env(0)
     with pytest.raises(ValueError, match="autoreset_mode must be"):
-        DrivingVectorEnv(2, autoreset_mode=AutoresetMode.DISABLED)
-    vector = DrivingVectorEnv(2)
+        driving_vector_env(2, autoreset_mode=AutoresetMode.DISABLED)
+    vector = driving_vector_env(2)
     with pytest.raises(gymnasium.error.ResetNeeded, match="call reset"):
         vector.step([[1, 1, 2]] * 2)
     with pytest.raises(ValueError, match="seed must have 2 entries, got 3"):

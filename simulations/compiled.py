@@ -1,4 +1,4 @@
-"""Compiles the traffic kernels, or leaves them as plain Python when numba's JIT is disabled."""
+"""Compiles kernels, or leaves them as plain Python when numba's JIT is disabled."""
 
 import hashlib
 import inspect
@@ -21,7 +21,7 @@ def _sources_digest() -> str:
     functions it calls; a cache folder per text makes a stale kernel impossible.
     """
     digest = hashlib.sha256()
-    for path in sorted(_FOLDER.glob("traffic*.py")):
+    for path in sorted(_FOLDER.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -26,11 +26,17 @@ def agreement(model: RewardModel, asked: Asked) -> float | None:
 
 
 def step_correlation(model: RewardModel, segments: Segments, weights: np.ndarray) -> float | None:
-    """Correlation of learned and gold reward over real steps; None where either is constant."""
+    """Correlation of learned and gold reward over real steps; None where either is constant.
+
+    Of a model that judges what segments have come to, correlation with their gold returns.
+    """
     with torch.inference_mode():
-        rows = model.segment_inputs(segments)[torch.from_numpy(segments.mask)]
-        learned = model.scale_output(model.net(rows).mean(dim=(0, 2))).double().numpy()
-    gold = (segments.criteria @ weights)[segments.mask]
+        rows, mask = model.segment_inputs(segments)
+        utility = model.utility(model.net(rows[mask]).mean(dim=0))
+        learned = model.scale_output(utility).double().numpy()
+    each = segments.criteria @ weights
+    potential = model.config.form == "potential"
+    gold = (each * segments.mask).sum(axis=1) if potential else each[segments.mask]
     if not bool(model.informed) or learned.std() < 1e-9 or gold.std() < 1e-9:
         return None
     return float(np.corrcoef(learned, gold)[0, 1])

@@ -106,8 +106,8 @@ def fit(
     _check_answers(len(segments), feedback)
     model = new_reward_model(model_config, inputs, "linear", generator=generator)
     _set_input_units(model, segments)
-    mask = torch.from_numpy(segments.mask)
-    labelled = LabelledSteps(model.segment_inputs(segments), mask, feedback)
+    rows, mask = model.segment_inputs(segments)
+    labelled = LabelledSteps(rows, mask, feedback)
     num_steps = config.steps_first + config.steps * num_fits
     scores = _cross_validate(labelled, model_config, config, num_steps, generator)
     family = _choose(config.family, scores.held_out)
@@ -124,7 +124,7 @@ def fit(
         model = mlp
     model.informed.fill_(any(kind.informative for kind in feedback))
     step = step_rewards(model.net, labelled.inputs).mean(dim=0)
-    _set_output_units(model, step.mean(dim=-1)[mask], terminates=not bool(mask.all()))
+    _set_output_units(model, step[mask], terminates=not bool(mask.all()))
     agreement = _agreement(feedback, masked_returns(step[None], mask)[0])
     return model, FitReport(family, scores.held_out, agreement)
 
@@ -151,6 +151,8 @@ def _choose(wanted: Literal["auto", "mlp", "linear"], held_out: dict[str, float]
 
 def _set_input_units(model: RewardModel, segments: Segments) -> None:
     """Standardise the inputs on the labelled steps; constant columns keep unit scale."""
+    if model.config.form == "potential":
+        segments = segments.last_steps()
     rows = model.inputs.select(segments.observations, segments.actions, segments.next_observations)
     if not np.isfinite(rows).all():
         raise ValueError("labelled segments must be finite, got NaN or infinity in a step")
@@ -163,7 +165,7 @@ def _set_input_units(model: RewardModel, segments: Segments) -> None:
 
 
 def _set_output_units(
-    model: RewardModel, step_reward: Float[Tensor, " step"], *, terminates: bool
+    model: RewardModel, heads: Float[Tensor, "step head"], *, terminates: bool
 ) -> None:
     """Scale the reward to unit size on the labelled steps.
 
@@ -171,9 +173,12 @@ def _set_output_units(
     absorbing state earns exactly 0) and must be kept: divide by the root mean square. Where none
     does, the offset is free: centre, and divide by the standard deviation.
     """
-    offset = torch.zeros(()) if terminates else step_reward.mean()
+    model.head_mean.copy_(heads.mean(dim=0))
+    model.head_sd.copy_(heads.std(dim=0, correction=0).clamp_min(1e-6))
+    utility = model.utility(heads)
+    offset = torch.zeros(()) if terminates else utility.mean()
     model.output_offset.copy_(offset)
-    model.output_scale.copy_((step_reward - offset).square().mean().sqrt().clamp_min(1e-6))
+    model.output_scale.copy_((utility - offset).square().mean().sqrt().clamp_min(1e-6))
 
 
 def _cross_validate(
@@ -199,6 +204,7 @@ def _cross_validate(
             labelled.inputs.shape[-1],
             num_members=num_folds,
             hidden=model_config.hidden,
+            num_heads=len(model_config.heads),
             generator=generator,
         )
         parameters = _train(net, labelled, config, num_steps, train, generator)
@@ -206,7 +212,9 @@ def _cross_validate(
         likelihood = joint_log_likelihood(labelled.feedback, returns, parameters)
         held_out["mlp"] = float((likelihood * (1 - train)).sum() / labelled.num_answers)
     features = return_features(labelled.inputs, labelled.mask)
-    linear = held_out_linear(features, labelled.feedback, config.l2, train.double())
+    linear = held_out_linear(
+        features, labelled.feedback, config.l2, train.double(), num_heads=len(model_config.heads)
+    )
     best = int(linear.argmax())
     held_out["linear"] = float(linear[best])
     return _Scores(held_out, config.l2[best])
@@ -218,9 +226,9 @@ def _solve_linear(
     assert isinstance(model.net, LinearSquares)
     features = return_features(labelled.inputs, labelled.mask)
     penalty = torch.tensor([l2], dtype=torch.float64)
-    solution = fit_linear(features, labelled.feedback, penalty)
-    members = posterior_members(solution, len(model.net.weight), generator=generator)
-    model.net.weight.copy_(members[:, :, None])
+    num_members, _, num_heads = model.net.weight.shape
+    solution = fit_linear(features, labelled.feedback, penalty, num_heads=num_heads)
+    model.net.weight.copy_(posterior_members(solution, num_members, generator=generator))
 
 
 def _train(

@@ -25,9 +25,15 @@ Loss = Callable[[Float[Tensor, "member coordinate"]], Float[Tensor, " member"]]
 class LinearFit(NamedTuple):
     """Penalised maximum-likelihood weights and the curvature there, one row per member."""
 
-    weight: Float[Tensor, "member feature"]
+    weight: Float[Tensor, "member feature head"]
     parameters: list[Float[Tensor, "member _"]]
-    precision: Float[Tensor, "member feature feature"]
+    precision: Float[Tensor, "member weight weight"]
+
+    def returns(
+        self, features: Float[Tensor, "segment feature"]
+    ) -> Float[Tensor, "member segment head"]:
+        """Every member's returns of segments with these features."""
+        return _returns(self.weight.flatten(1), features)
 
 
 def return_features(
@@ -48,31 +54,34 @@ def fit_linear(
     feedback: Sequence[Feedback],
     l2: Float[Tensor, " member"],
     weights: Float[Tensor, "member answer"] | None = None,
+    *,
+    num_heads: int = 1,
 ) -> LinearFit:
     """Weights w that maximise sum(log-likelihood of features @ w) - l2/2 |w|^2, per member.
 
-    The last weight, the constant's, is penalised a hundredth as much; what is learned about raters
-    has a normal prior. The objective is concave for comparisons: Newton steps, halved where they
-    overshoot, converge in about ten.
+    The last feature, the constant, is penalised a hundredth as much; what is learned about raters
+    has a normal prior. The objective is concave for every kind of feedback: Newton steps, halved
+    where they overshoot, converge in about ten.
 
     Args:
         features: what each segment's return is linear in, the constant's last.
         feedback: all answers.
         l2: each member's penalty.
         weights: how much each answer counts to each member; None: all count 1.
+        num_heads: columns of w, one reward each.
     """
-    num_features = features.shape[1]
+    num_weights = features.shape[1] * num_heads
     initial = [kind.initial_parameters().double() for kind in feedback]
-    sizes = [num_features, *(len(theta) for theta in initial)]
-    point = torch.cat([torch.zeros(num_features, dtype=torch.float64), *initial])
+    sizes = [num_weights, *(len(theta) for theta in initial)]
+    point = torch.cat([torch.zeros(num_weights, dtype=torch.float64), *initial])
     point = point.repeat(len(l2), 1)
     prior = torch.full_like(point, RATER_PRIOR_SD**-2)
-    prior[:, :num_features] = l2[:, None]
-    prior[:, num_features - 1] *= CONSTANT_SHRINKAGE
+    prior[:, :num_weights] = l2[:, None]
+    prior[:, num_weights - num_heads : num_weights] *= CONSTANT_SHRINKAGE
 
     def loss(at: Tensor) -> Float[Tensor, " member"]:
         w, *parameters = at.split(sizes, dim=1)
-        likelihood = joint_log_likelihood(feedback, (w @ features.T)[:, :, None], parameters)
+        likelihood = joint_log_likelihood(feedback, _returns(w, features), parameters)
         if weights is not None:
             likelihood = likelihood * weights
         return (prior * at.square()).sum(1) / 2 - likelihood.sum(1)
@@ -90,7 +99,17 @@ def fit_linear(
             break
     _, hessian = _derivatives(loss, point, at_once)
     weight, *parameters = point.split(sizes, dim=1)
-    return LinearFit(weight, list(parameters), hessian[:, :num_features, :num_features])
+    by_head = weight.unflatten(1, (features.shape[1], num_heads))
+    return LinearFit(by_head, list(parameters), hessian[:, :num_weights, :num_weights])
+
+
+def _returns(
+    weight: Float[Tensor, "member weight"], features: Float[Tensor, "segment feature"]
+) -> Float[Tensor, "member segment head"]:
+    """Features times weights; a member's weights lie feature by feature, then head by head."""
+    num_members, num_features = len(weight), features.shape[1]
+    by_head = weight.unflatten(1, (num_features, -1)).mT.flatten(0, 1)
+    return (by_head @ features.T).unflatten(0, (num_members, -1)).mT
 
 
 def _derivatives(
@@ -134,28 +153,30 @@ def held_out_linear(
     feedback: Sequence[Feedback],
     l2: Sequence[float],
     train: Float[Tensor, "fold answer"],
+    *,
+    num_heads: int = 1,
 ) -> Float[Tensor, " penalty"]:
     """Cross-validated log-likelihood per answer of every penalty."""
     num_folds, num_answers = train.shape
     penalties = torch.tensor(l2, dtype=torch.float64).repeat_interleave(num_folds)
     weights = train.repeat(len(l2), 1)
-    solution = fit_linear(features, feedback, penalties, weights)
-    returns = (solution.weight @ features.T)[:, :, None]
-    likelihood = joint_log_likelihood(feedback, returns, solution.parameters)
+    solution = fit_linear(features, feedback, penalties, weights, num_heads=num_heads)
+    likelihood = joint_log_likelihood(feedback, solution.returns(features), solution.parameters)
     held_out = (likelihood * (1 - weights)).sum(1).view(len(l2), num_folds)
     return held_out.sum(1) / num_answers
 
 
 def posterior_members(
     solution: LinearFit, num_members: int, *, generator: torch.Generator
-) -> Float[Tensor, "member feature"]:
+) -> Float[Tensor, "member feature head"]:
     """Draws from the first row's Laplace posterior given its tie rate; their mean is its weight.
 
     Centring takes 1/`num_members` of the draws' variance, which scaling them up gives back.
     """
-    mean, precision = solution.weight[0], solution.precision[0]
+    mean, precision = solution.weight[0].flatten(), solution.precision[0]
     factor = torch.linalg.cholesky(precision)
     noise = torch.randn(len(mean), num_members, dtype=torch.float64, generator=generator)
     draws = torch.linalg.solve_triangular(factor.T, noise, upper=True).T
     scale = (num_members / max(num_members - 1, 1)) ** 0.5
-    return mean + (draws - draws.mean(dim=0)) * scale
+    members = mean + (draws - draws.mean(dim=0)) * scale
+    return members.unflatten(1, solution.weight.shape[1:])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from prefgym.feedback.segment import Segments
 
 FORMAT = 1
 INPUT_BOUND = 5.0
+SHARE_FLOOR = 0.02  # what a head that is worse than all that was labelled still counts
 _SEGMENTS_AT_ONCE = 32  # bounds the memory of an evaluation, and stays in the cache
 
 
@@ -30,6 +32,10 @@ class RewardModelConfig:
     """The shape of a reward model, whichever family it ends up in.
 
     `output_bound` clips the standardised reward, `output_gain` scales what PPO sees.
+    `form` "sum" adds up the steps of a segment. "potential" judges what a segment has come to, by
+    its last step alone: a step is then worth what it adds, and an episode what its end is worth.
+    `heads` names the criteria that ratings may be of. What they amount to is their mean, or, where
+    none may make up for another, the geometric mean of how each compares with what was labelled.
     """
 
     inputs: InputConfig = field(default_factory=InputConfig)
@@ -37,8 +43,21 @@ class RewardModelConfig:
     hidden: tuple[int, ...] = (64, 64)
     output_bound: float = 5.0
     output_gain: float = 1.0
+    form: Literal["sum", "potential"] = "sum"
+    heads: tuple[str, ...] = ("overall",)
+    combine: Literal["mean", "geometric"] = "mean"
 
     def __post_init__(self) -> None:
+        if self.form not in ("sum", "potential") or self.combine not in ("mean", "geometric"):
+            raise ValueError(
+                "form must be 'sum' or 'potential' and combine 'mean' or 'geometric', "
+                f"got {self.form!r} and {self.combine!r}"
+            )
+        if not self.heads:
+            raise ValueError("heads must name at least one criterion")
+        inputs = self.inputs
+        if self.form == "potential" and (inputs.state or inputs.action or not inputs.next_state):
+            raise ValueError("form 'potential' reads the next state alone: set inputs accordingly")
         if self.num_members < 1:
             raise ValueError(f"num_members must be at least 1, got {self.num_members}")
         if not (self.output_bound > 0 and self.output_gain > 0):
@@ -57,6 +76,8 @@ class RewardModel(nn.Module):
     input_mean: Tensor
     input_sd: Tensor
     column_scale: Tensor
+    head_mean: Tensor
+    head_sd: Tensor
     output_offset: Tensor
     output_scale: Tensor
     informed: Tensor
@@ -71,6 +92,8 @@ class RewardModel(nn.Module):
         self.register_buffer("input_mean", torch.zeros(inputs.size))
         self.register_buffer("input_sd", torch.ones(inputs.size))
         self.register_buffer("column_scale", torch.from_numpy(inputs.column_scale))
+        self.register_buffer("head_mean", torch.zeros(len(config.heads)))
+        self.register_buffer("head_sd", torch.ones(len(config.heads)))
         self.register_buffer("output_offset", torch.zeros(()))
         self.register_buffer("output_scale", torch.ones(()))
         self.register_buffer("informed", torch.zeros((), dtype=torch.bool))
@@ -85,18 +108,37 @@ class RewardModel(nn.Module):
         units = (rows - self.input_mean).div_(self.input_sd)
         return units.clamp_(-INPUT_BOUND, INPUT_BOUND).mul_(self.column_scale)
 
-    def segment_inputs(self, segments: Segments) -> Float[Tensor, "segment time input"]:
-        """Standardised inputs of every step of the segments."""
+    def segment_inputs(
+        self, segments: Segments
+    ) -> tuple[Float[Tensor, "segment time input"], Bool[Tensor, "segment time"]]:
+        """Standardised inputs of the steps that make a segment's return, and which are real."""
+        if self.config.form == "potential":
+            segments = segments.last_steps()
         rows = self.inputs.select(
             segments.observations, segments.actions, segments.next_observations
         )
-        return self.standardise(torch.from_numpy(rows))
+        return self.standardise(torch.from_numpy(rows)), torch.from_numpy(segments.mask)
 
     @torch.inference_mode()
     def returns(self, segments: Segments) -> Float[Tensor, "member segment head"]:
         """Every member's return of each segment, in the units of the fitted likelihood."""
-        step = step_rewards(self.net, self.segment_inputs(segments))
-        return masked_returns(step, torch.from_numpy(segments.mask))
+        inputs, mask = self.segment_inputs(segments)
+        return masked_returns(step_rewards(self.net, inputs), mask)
+
+    def utility(self, heads: Float[Tensor, "*batch head"]) -> Float[Tensor, "*batch"]:
+        """What the heads amount to; geometric: in (0, 1), each head against what was labelled."""
+        if self.config.combine == "mean":
+            return heads.mean(dim=-1)
+        share = normal_share((heads - self.head_mean) / self.head_sd)
+        return share.clamp_min(SHARE_FLOOR).log().mean(dim=-1).exp()
+
+    @torch.inference_mode()
+    def score(self, segments: Segments) -> Float[Tensor, " segment"]:
+        """How good segments are in (0, 1): about the share of what was labelled that is worse."""
+        utility = self.utility(self.returns(segments).mean(dim=0))
+        if self.config.combine == "geometric":
+            return utility
+        return normal_share((utility - self.output_offset) / self.output_scale)
 
     def reward(
         self, state: Batch, action: Batch, next_state: Batch, done: Batch
@@ -107,21 +149,32 @@ class RewardModel(nn.Module):
             ValueError: if a part does not fit the environment's spaces or is not finite.
         """
         del done  # an absorbing state earns nothing: the episode's end needs no case of its own
+        potential = self.config.form == "potential"
         rows = self.inputs.rows(state, action, next_state)
         if not bool(self.informed):
-            return np.full(len(rows), -1.0, np.float32)
-        mean, sd = self.input_mean.numpy(), self.input_sd.numpy()
-        with np.errstate(over="ignore"):  # whatever becomes infinite here is clipped
-            units = ((rows - mean) / sd).clip(-INPUT_BOUND, INPUT_BOUND)
-        step = self.net.mean_reward(units * self.inputs.column_scale)
+            return np.full(len(rows), 0.0 if potential else -1.0, np.float32)
+        step = self._worth(rows)
         offset, scale = self.output_offset.item(), self.output_scale.item()
+        if potential:
+            step, offset = step - self._worth(self.inputs.rows(state, action, state)), 0.0
         bound = self.config.output_bound
         return ((step - offset) / scale).clip(-bound, bound) * self.config.output_gain
 
-    def scale_output(self, step_reward: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-        """What PPO sees of a step reward."""
+    @torch.inference_mode()
+    def _worth(self, rows: Float32[np.ndarray, "row input"]) -> Float32[np.ndarray, " row"]:
+        """Utility of raw input rows."""
+        mean, sd = self.input_mean.numpy(), self.input_sd.numpy()
+        with np.errstate(over="ignore"):  # whatever becomes infinite here is clipped
+            units = ((rows - mean) / sd).clip(-INPUT_BOUND, INPUT_BOUND)
+        heads = self.net.mean_reward(units * self.inputs.column_scale)
+        if heads.shape[1] == 1 and self.config.combine == "mean":
+            return heads[:, 0]
+        return self.utility(torch.from_numpy(heads)).numpy()
+
+    def scale_output(self, utility: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """What PPO sees of a step's utility."""
         bound = self.config.output_bound
-        units = (step_reward - self.output_offset) / self.output_scale
+        units = (utility - self.output_offset) / self.output_scale
         return units.clamp(-bound, bound) * self.config.output_gain
 
     def to_bytes(self) -> bytes:
@@ -134,6 +187,11 @@ class RewardModel(nn.Module):
             "num_inputs": self.inputs.size,
         }
         return save_tensors(tensors, metadata={"prefgym": json.dumps(header, sort_keys=True)})
+
+
+def normal_share(units: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Share of a standard normal population below a value, by the logistic approximation."""
+    return torch.sigmoid(1.702 * units)
 
 
 def segment_returns(
@@ -184,10 +242,13 @@ def new_reward_model(
             inputs.size,
             num_members=config.num_members,
             hidden=config.hidden,
+            num_heads=len(config.heads),
             generator=generator,
         )
     else:
-        net = LinearSquares(inputs.size, num_members=config.num_members)
+        net = LinearSquares(
+            inputs.size, num_members=config.num_members, num_heads=len(config.heads)
+        )
     return RewardModel(config, inputs, net)
 
 
@@ -213,9 +274,10 @@ def reward_model_from_bytes(
         values = header["config"]
         inner = values["inputs"]
         input_config = InputConfig(**{**inner, "names": tuple(inner["names"])})
-        config = RewardModelConfig(
-            **{**values, "inputs": input_config, "hidden": tuple(values["hidden"])}
-        )
+        tuples: dict[str, Any] = {
+            name: tuple(value) for name, value in values.items() if isinstance(value, list)
+        }
+        config = RewardModelConfig(**{**values, **tuples, "inputs": input_config})
         family, num_inputs = header["family"], header["num_inputs"]
     inputs = RewardInputs(input_config, observation_space, action_space, observation_names)
     if inputs.size != num_inputs:

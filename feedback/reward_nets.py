@@ -58,7 +58,9 @@ class MLPEnsemble(nn.Module):
             rewards.append(torch.addmm(bias[member], hidden, weight[member]).tanh_())
         return torch.stack(rewards)
 
-    def mean_reward(self, rows: Float32[np.ndarray, "row input"]) -> Float32[np.ndarray, " row"]:
+    def mean_reward(
+        self, rows: Float32[np.ndarray, "row input"]
+    ) -> Float32[np.ndarray, "row head"]:
         """The members' mean step reward.
 
         In NumPy, for acting: a step of a few environments gives so few rows that PyTorch's calls
@@ -70,7 +72,7 @@ class MLPEnsemble(nn.Module):
         ]
         for weight, bias in layers:
             hidden = np.maximum(hidden @ weight + bias, 0.0)
-        reward: np.ndarray = np.tanh(hidden @ last_weight + last_bias).mean(axis=(0, 2))
+        reward: np.ndarray = np.tanh(hidden @ last_weight + last_bias).mean(axis=0)
         return reward
 
 
@@ -96,9 +98,11 @@ class LinearSquares(nn.Module):
         """Step rewards of every member."""
         return square_features(rows) @ self.weight
 
-    def mean_reward(self, rows: Float32[np.ndarray, "row input"]) -> Float32[np.ndarray, " row"]:
+    def mean_reward(
+        self, rows: Float32[np.ndarray, "row input"]
+    ) -> Float32[np.ndarray, "row head"]:
         """The members' mean step reward, in NumPy as that of `MLPEnsemble` is."""
-        weight = self.weight.numpy().mean(axis=(0, 2))
+        weight = self.weight.numpy().mean(axis=0)
         size = rows.shape[1]
         reward: np.ndarray = rows @ weight[:size] + rows**2 @ weight[size:-1] + weight[-1]
         return reward

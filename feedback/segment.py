@@ -44,6 +44,19 @@ class Segments:
             states=None if self.states is None else self.states[index],
         )
 
+    def last_steps(self) -> "Segments":
+        """The last real step of each segment, as segments of one step."""
+        last = np.maximum(self.mask.sum(axis=1) - 1, 0)
+        chosen = np.arange(len(self)), last
+        return Segments(
+            observations=self.observations[chosen][:, None],
+            actions=self.actions[chosen][:, None],
+            next_observations=self.next_observations[chosen][:, None],
+            mask=self.mask[chosen][:, None],
+            criteria=self.criteria[chosen][:, None],
+            states=None if self.states is None else self.states[chosen][:, None],
+        )
+
     def arrays(self, index: int) -> dict[str, np.ndarray]:
         """One segment as named arrays, the form in which the store keeps it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -15,6 +15,7 @@ from prefgym.feedback.fit_linear import (
     posterior_members,
     return_features,
 )
+from prefgym.feedback.rating import Rating
 
 NUM_SEGMENTS, NUM_FEATURES = 40, 4
 
@@ -62,7 +63,7 @@ def test_newton_finds_what_a_general_optimiser_finds(l2: float, tie_share: float
     kind = answers(tie_share=tie_share)
     weights = np.random.default_rng(2).uniform(0.0, 2.0, len(kind))
     solution = fit_linear(features(), [kind], penalties(l2), torch.from_numpy(weights)[None])
-    point = torch.cat([solution.weight, *solution.parameters], dim=1)[0].numpy()
+    point = torch.cat([solution.weight.flatten(1), *solution.parameters], dim=1)[0].numpy()
     assert len(point) == NUM_FEATURES + (tie_share > 0)
 
     found = scipy.optimize.minimize(objective, np.zeros_like(point), (kind, l2, weights), tol=1e-10)
@@ -74,7 +75,7 @@ def test_newton_finds_what_a_general_optimiser_finds(l2: float, tie_share: float
 def test_the_precision_is_the_curvature() -> None:
     kind = answers()
     solution = fit_linear(features(), [kind], penalties(1.0))
-    point = torch.cat([solution.weight, *solution.parameters], dim=1)[0].numpy()
+    point = torch.cat([solution.weight.flatten(1), *solution.parameters], dim=1)[0].numpy()
 
     def slope(at: np.ndarray) -> np.ndarray:
         return scipy.optimize.approx_fprime(at, objective, 1e-5, kind, 1.0, np.ones(len(kind)))
@@ -105,7 +106,7 @@ def test_a_perfectly_separable_set_has_a_finite_fit() -> None:
     kind = Comparison(np.array([0]), np.array([1]), np.array([1.0]))
     solution = fit_linear(x, [kind], penalties(0.03))
     assert torch.isfinite(solution.weight).all()
-    assert 0 < solution.weight[0, 0] < 1
+    assert 0 < solution.weight[0, 0, 0] < 1
 
 
 @pytest.mark.parametrize("seed", [2, 35, 64])
@@ -117,7 +118,7 @@ def test_heavy_tails_do_not_make_newton_overshoot(seed: int) -> None:
     second = (first + rng.integers(1, 30, size=20)) % 30
     returns = x.sum(axis=1)
     kind = Comparison(first, second, (returns[first] > returns[second]).astype(float))
-    weight = fit_linear(torch.from_numpy(x), [kind], penalties(0.03)).weight[0].numpy()
+    weight = fit_linear(torch.from_numpy(x), [kind], penalties(0.03)).weight[0, :, 0].numpy()
     surprise = scipy.special.expit(-np.abs((x[first] - x[second]) @ weight))
     towards = np.sign(returns[first] - returns[second])[:, None] * (x[first] - x[second])
     slope = 0.03 * weight * [1, 1, CONSTANT_SHRINKAGE] - (surprise[:, None] * towards).sum(axis=0)
@@ -138,11 +139,11 @@ def test_the_offset_is_learned_from_lengths() -> None:
     x = torch.cat([torch.zeros(10, 1).double(), length], dim=1)
     first, second = np.arange(1, 10), np.arange(9)
     kind = Comparison(first, second, np.ones(9))
-    weight = fit_linear(x, [kind], penalties(1.0)).weight[0]
+    weight = fit_linear(x, [kind], penalties(1.0)).weight[0, :, 0]
     assert weight[0] == 0
     assert weight[1] > 3  # hardly shrunk: with the penalty of the others it would be 1.6
     worse = Comparison(second, first, np.ones(9))
-    assert torch.allclose(fit_linear(x, [worse], penalties(1.0)).weight[0], -weight)
+    assert torch.allclose(fit_linear(x, [worse], penalties(1.0)).weight[0, :, 0], -weight)
 
 
 def test_cross_validation_scores_answers_that_were_not_fitted() -> None:
@@ -155,7 +156,7 @@ def test_cross_validation_scores_answers_that_were_not_fitted() -> None:
         for left_out in range(3):
             inside, outside = np.flatnonzero(fold != left_out), np.flatnonzero(fold == left_out)
             solution = fit_linear(features(), [kind.take(inside)], penalties(l2))
-            returns = (solution.weight @ features().T)[:, :, None]
+            returns = solution.returns(features())
             likelihood = kind.take(outside).log_likelihood(returns, solution.parameters[0])
             total += float(likelihood.sum())
         assert float(got[number]) == pytest.approx(total / 30, abs=1e-6)
@@ -164,16 +165,18 @@ def test_cross_validation_scores_answers_that_were_not_fitted() -> None:
 def test_members_are_spread_like_the_posterior_around_the_fit() -> None:
     covariance = np.array([[2.0, 0.6], [0.6, 0.5]])
     solution = LinearFit(
-        torch.tensor([[3.0, -1.0]]).double(), [], torch.from_numpy(np.linalg.inv(covariance))[None]
+        torch.tensor([[[3.0], [-1.0]]]).double(),
+        [],
+        torch.from_numpy(np.linalg.inv(covariance))[None],
     )
     generator = torch.Generator().manual_seed(0)
-    draws = posterior_members(solution, 20_000, generator=generator).numpy()
+    draws = posterior_members(solution, 20_000, generator=generator)[..., 0].numpy()
     np.testing.assert_allclose(draws.mean(axis=0), [3.0, -1.0], atol=1e-9)
     np.testing.assert_allclose(np.cov(draws.T), covariance, rtol=0.05)
 
     # of three as well, over many triples: centring must not make them too sure
-    triples = [posterior_members(solution, 3, generator=generator).numpy() for _ in range(4000)]
-    deviations = np.stack(triples) - [3.0, -1.0]
+    triples = [posterior_members(solution, 3, generator=generator) for _ in range(4000)]
+    deviations = torch.stack(triples)[..., 0].numpy() - [3.0, -1.0]
     np.testing.assert_allclose(deviations.mean(axis=1), 0.0, atol=1e-9)
     realised = np.einsum("tmi,tmj->ij", deviations, deviations) / (3 * 4000)
     np.testing.assert_allclose(realised, covariance, rtol=0.1)
@@ -199,3 +202,38 @@ def test_features_of_many_segments_are_those_of_each() -> None:
     mask = torch.rand(300, 3, generator=generator) < 0.5
     each = [return_features(inputs[i : i + 1], mask[i : i + 1]) for i in range(300)]
     torch.testing.assert_close(return_features(inputs, mask), torch.cat(each))
+
+
+def test_two_heads_rated_apart_are_two_fits() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(NUM_SEGMENTS, 2))
+    segment, rater = np.arange(NUM_SEGMENTS), np.zeros(NUM_SEGMENTS, np.int64)
+    fixed = torch.tensor([[1.0, 0.0]], dtype=torch.float64)  # scale 1, offset 0
+
+    def solve(kind: Rating, num_heads: int) -> torch.Tensor:
+        x = features()
+        with_raters = fit_linear(x, [kind], penalties(0.5), num_heads=num_heads)
+        assert with_raters.parameters[0].shape == fixed.shape
+        return with_raters.weight[0]
+
+    both = solve(Rating(segment, values, rater), 2)
+    only_first = values.copy()
+    only_first[:, 1] = np.nan
+    first = solve(Rating(segment, only_first, rater), 2)
+    assert first[:, 1].abs().max() < 1e-9
+    assert both.shape == (NUM_FEATURES, 2)
+    single = solve(Rating(segment, values[:, :1], rater), 1)
+    torch.testing.assert_close(first[:, :1], single)
+
+
+def test_ratings_and_comparisons_of_the_same_taste_agree() -> None:
+    rng = np.random.default_rng(4)
+    truth = features().numpy() @ np.array([2.0, -1.0, 0.5, 0.0])
+    values = (3.0 + 0.5 * truth + 0.25 * rng.normal(size=NUM_SEGMENTS))[:, None]
+    rating = Rating(np.arange(NUM_SEGMENTS), values, np.zeros(NUM_SEGMENTS, np.int64))
+    first, second = rng.integers(NUM_SEGMENTS, size=(2, 400))
+    prefers = rng.random(400) < 1 / (1 + np.exp(truth[second] - truth[first]))
+    comparison = Comparison(first, second, prefers.astype(float))
+    for feedback in ([rating], [comparison], [rating, comparison]):
+        returns = fit_linear(features(), feedback, penalties(0.1)).returns(features())[0, :, 0]
+        assert np.corrcoef(returns.numpy(), truth)[0, 1] > 0.97

@@ -151,7 +151,7 @@ def test_returns_do_not_depend_on_the_company(family: Family) -> None:
     together = model.returns(some)
     alone = torch.cat([model.returns(some.take(np.array([i]))) for i in range(70)], dim=1)
     torch.testing.assert_close(together, alone)
-    inputs, mask = model.segment_inputs(some), torch.from_numpy(some.mask)
+    inputs, mask = model.segment_inputs(some)
     torch.testing.assert_close(together, segment_returns(model.net, inputs, mask).detach())
     torch.testing.assert_close(together, masked_returns(step_rewards(model.net, inputs), mask))
 

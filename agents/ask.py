@@ -1,56 +1,107 @@
-"""One label round: candidates from recorded behaviour, a choice of queries, answers, the store."""
+"""One label round: candidates from recorded behaviour, a choice of what to ask, the answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from prefgym.agents.config import LoopConfig
-from prefgym.feedback.comparison import Comparison
-from prefgym.feedback.event import Event
+from prefgym.feedback.comparison import Comparison, Feedback
+from prefgym.feedback.event import Answer, Event
 from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.rater import Rater
+from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_model import RewardModel
-from prefgym.feedback.segment import Segments, concatenate, cut, sample_starts, stack
+from prefgym.feedback.segment import (
+    Segments,
+    concatenate,
+    cut,
+    sample_starts,
+    stack,
+    whole_episode_starts,
+)
 from prefgym.feedback.selection import select
 from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.trajectory import Trajectories
-from prefgym.simulations.raters import Answers
+from prefgym.simulations.raters import Answers, RaterStatistics, rater_statistics
 
 MAX_ASKED = 5  # times the labels wanted; a rater who skips everything must not be asked for ever
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Every labelled segment, and the answers that are not skips."""
+    """Every labelled segment, and the answers that are not skips, kind by kind."""
 
     segments: Segments
-    comparison: Comparison
+    feedback: tuple[Feedback, ...]
 
 
 class Asked(NamedTuple):
-    """What a round asked and heard, and its reference candidates."""
+    """What a round asked and heard.
 
-    candidates: Queries
-    queries: Queries
-    answers: Answers
+    `feedback` speaks of `segments`, skips left out; `shown` and `answers` are what the store
+    keeps, skips included, in the order asked. `rates` are known of comparisons only.
+    """
+
+    kind: str
+    segments: Segments
+    feedback: Feedback
+    shown: list[tuple[int, ...]]
+    answers: list[Answer]
+    num_labels: int
+    rates: RaterStatistics | None
 
 
-def read_dataset(store: FeedbackStore, *, before_round: int) -> Dataset | None:
-    """What the rounds before `before_round` answered, in that order; None if nothing."""
-    events = store.events(kinds=("comparison",), up_to_round=before_round - 1)
+def read_dataset(
+    store: FeedbackStore, heads: Sequence[str], *, before_round: int
+) -> Dataset | None:
+    """What the rounds before `before_round` answered, in that order; None if nothing.
+
+    Args:
+        store: all answers.
+        heads: the criteria of a rating, in the order of the reward model.
+        before_round: the first round that is left out.
+    """
     ids: dict[str, int] = {}
+
+    def number(name: str) -> int:
+        return ids.setdefault(name, len(ids))
+
+    events = store.events(kinds=("comparison", "rating"), up_to_round=before_round - 1)
     pairs, preferences = [], []
+    rated, values, raters = [], [], []
     for event in events:
+        if event.kind == "rating":
+            rated.append(number(event.segments[0]))
+            values.append([_level(event.answer.get(head)) for head in heads])
+            raters.append(event.rater)
+            continue
         preference = event.answer["preference"]
         if isinstance(preference, float):
-            pairs.append([ids.setdefault(name, len(ids)) for name in event.segments])
+            pairs.append([number(name) for name in event.segments])
             preferences.append(preference)
-    if not pairs:
+    feedback: list[Feedback] = []
+    if pairs:
+        first, second = np.array(pairs, np.int64).T
+        feedback.append(Comparison(first, second, np.array(preferences, np.float64)))
+    if rated:
+        names, index = np.unique(raters, return_inverse=True)
+        feedback.append(
+            Rating(
+                np.array(rated, np.int64),
+                np.array(values, np.float64),
+                index.astype(np.int64),
+                num_raters=len(names),
+            )
+        )
+    if not feedback:
         return None
-    first, second = np.array(pairs, np.int64).T
-    comparison = Comparison(first, second, np.array(preferences, np.float64))
-    return Dataset(stack(store.segments(list(ids))), comparison)
+    return Dataset(stack(store.segments(list(ids))), tuple(feedback))
+
+
+def _level(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def candidate_queries(
@@ -62,19 +113,58 @@ def candidate_queries(
     rng: np.random.Generator,
 ) -> Queries:
     """Random pairs of segments from the pool, some of them beside segments labelled before."""
-    starts = sample_starts(
-        pool, loop.segment_length, 2 * num_queries, anchored_share=loop.anchored_share, rng=rng
-    )
-    new = cut(pool, starts, loop.segment_length)
+    new = new_segments(pool, 2 * num_queries, loop, rng=rng)
     segments = new if old is None else concatenate([new, old])
     return random_queries(
         segments, num_queries, num_new=len(new), old_share=loop.old_share, rng=rng
     )
 
 
+def new_segments(
+    pool: Trajectories, num_segments: int, loop: LoopConfig, *, rng: np.random.Generator
+) -> Segments:
+    """Random segments from the pool, with replacement: windows, or whole episodes."""
+    if loop.whole_episodes:
+        starts = whole_episode_starts(pool, loop.segment_length, num_segments, rng=rng)
+    else:
+        starts = sample_starts(
+            pool, loop.segment_length, num_segments, anchored_share=loop.anchored_share, rng=rng
+        )
+    return cut(pool, starts, loop.segment_length)
+
+
 def ask_round(
     pool: Trajectories,
-    dataset: Dataset | None,
+    labelled: Segments | None,
+    model: RewardModel | None,
+    rater: Rater,
+    num_labels: int,
+    loop: LoopConfig,
+    *,
+    heads: Sequence[str],
+    rng: np.random.Generator,
+) -> Asked:
+    """Ask until `num_labels` answers are given, in the way the loop asks.
+
+    Args:
+        pool: recorded behaviour.
+        labelled: segments labelled before, which may be partners of new ones.
+        model: the reward model that knows the answers so far, None before the first.
+        rater: who is asked.
+        num_labels: how many answers are wanted.
+        loop: how to ask.
+        heads: criteria to rate.
+        rng: source of candidates and of simulated answers.
+    """
+    if loop.feedback == "rating":
+        return _ask_ratings(pool, rater, num_labels, loop, heads, rng=rng)
+    old = labelled if loop.old_share > 0 else None
+    return _ask_comparisons(pool, old, model, rater, num_labels, loop, rng=rng)
+
+
+def _ask_comparisons(
+    pool: Trajectories,
+    old: Segments | None,
     model: RewardModel | None,
     rater: Rater,
     num_labels: int,
@@ -82,8 +172,7 @@ def ask_round(
     *,
     rng: np.random.Generator,
 ) -> Asked:
-    """Ask until `num_labels` queries are answered; skips are asked but spend no label."""
-    old = dataset.segments if dataset is not None and loop.old_share > 0 else None
+    """Skips are asked but spend no label."""
     num_candidates = max(loop.candidates * num_labels, MAX_ASKED * num_labels)
     candidates = candidate_queries(pool, old, num_candidates, loop, rng=rng)
     rater.prepare(candidates)
@@ -96,25 +185,57 @@ def ask_round(
         parts.append(rater.answer(candidates.take(batch), rng=rng))
         answered += int((~parts[-1].skipped).sum())
     answers = Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return Asked(candidates, candidates.take(order[:end]), answers)
+    queries = candidates.take(order[:end])
+    kept = np.flatnonzero(~answers.skipped)
+    given = answers.preference.tolist()
+    return Asked(
+        kind="comparison",
+        segments=queries.segments,
+        feedback=Comparison(queries.first[kept], queries.second[kept], answers.preference[kept]),
+        shown=[(int(a), int(b)) for a, b in queries.pairs],
+        answers=[{"preference": None if np.isnan(p) else p} for p in given],
+        num_labels=answered,
+        rates=rater_statistics(answers),
+    )
+
+
+def _ask_ratings(
+    pool: Trajectories,
+    rater: Rater,
+    num_labels: int,
+    loop: LoopConfig,
+    heads: Sequence[str],
+    *,
+    rng: np.random.Generator,
+) -> Asked:
+    segments = new_segments(pool, num_labels, loop, rng=rng)
+    values = rater.rate(segments, heads, rng=rng)
+    everyone = np.arange(num_labels)
+    return Asked(
+        kind="rating",
+        segments=segments,
+        feedback=Rating(everyone, values, np.zeros(num_labels, np.int64)),
+        shown=[(number,) for number in range(num_labels)],
+        answers=[dict(zip(heads, row, strict=True)) for row in values.tolist()],
+        num_labels=num_labels,
+        rates=None,
+    )
 
 
 def store_round(store: FeedbackStore, asked: Asked, rater: Rater, round_number: int) -> None:
     """Write a round's segments and answers, in one transaction each; repeating it is harmless."""
-    queries = asked.queries
-    used, local = np.unique(queries.pairs, return_inverse=True)
-    ids = store.add_segments([queries.segments.arrays(int(index)) for index in used])
+    used, local = np.unique(np.array(asked.shown, np.int64), return_inverse=True)
+    ids = store.add_segments([asked.segments.arrays(int(index)) for index in used])
+    by_answer = local.reshape(len(asked.shown), -1)
     events = [
         Event(
-            kind="comparison",
+            kind=asked.kind,
             key=f"round-{round_number}-query-{number}",
             rater=rater.name,
             round=round_number,
-            segments=(ids[first], ids[second]),
-            answer={"preference": None if np.isnan(preference) else float(preference)},
+            segments=tuple(ids[index] for index in shown),
+            answer=answer,
         )
-        for number, ((first, second), preference) in enumerate(
-            zip(local.reshape(-1, 2), asked.answers.preference, strict=True)
-        )
+        for number, (shown, answer) in enumerate(zip(by_answer, asked.answers, strict=True))
     ]
     store.append(events)

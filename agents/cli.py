@@ -20,11 +20,10 @@ from prefgym.agents.finish import evaluate_config, finish
 from prefgym.agents.presets import preset
 from prefgym.agents.report import write_report
 from prefgym.agents.run import RunError, read_config, read_metrics
-from prefgym.agents.train import TrainedRun, load_run, resume, train
+from prefgym.agents.train import TrainedRun, load_run, rater_name, resume, train, with_rater
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.reward_model import RewardModelConfig
-from prefgym.simulations.raters import find_teacher
 
 # wide enough for the tables where the output is a file or a pipe
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -52,7 +51,7 @@ class TrainOptions:
     env_id: Annotated[str, tyro.conf.Positional]
     """Any registered Gymnasium id, or module:id."""
     rater: str = "oracle"
-    """The simulated teacher who answers."""
+    """The simulated person who answers: a teacher, or a judge where ratings are asked for."""
     seed: int = 0
     out: Path | None = None
     """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
@@ -127,11 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _demo(words: list[str]) -> None:
     options = tyro.cli(DemoOptions, args=words, prog="prefgym demo")
     folder = options.out or _free(Path("runs/demo"))
-    config = replace(
-        preset("prefgym/Driving-v0", {"profile": options.profile}),
-        teacher=find_teacher(options.rater),
-        seed=options.seed,
-    )
+    config = preset("prefgym/Driving-v0", {"profile": options.profile})
+    config = replace(with_rater(config, options.rater), seed=options.seed)
     console.print(
         f"A simulated {options.profile} person compares {config.loop.labels} pairs of "
         f"{config.loop.segment_length / 2:.0f}-second clips; PPO learns from the answers alone."
@@ -148,7 +144,6 @@ def _train_and_finish(config: RunConfig, folder: Path, gold_steps: int) -> None:
         lambda told: train(
             config.env_id,
             out=folder,
-            rater=config.teacher.name,
             seed=config.seed,
             config=config,
             progress=told,
@@ -183,7 +178,12 @@ def _train(words: list[str]) -> None:
     config = preset(words[0], env_kwargs) if words and not words[0].startswith("-") else None
     default = (
         TrainOptions(
-            "", loop=config.loop, ppo=config.ppo, reward_model=config.reward_model, fit=config.fit
+            "",
+            rater=rater_name(config),
+            loop=config.loop,
+            ppo=config.ppo,
+            reward_model=config.reward_model,
+            fit=config.fit,
         )
         if config
         else TrainOptions("ENV_ID")
@@ -193,12 +193,12 @@ def _train(words: list[str]) -> None:
         env_id=options.env_id,
         env_kwargs=env_kwargs,
         seed=options.seed,
-        teacher=find_teacher(options.rater),
         loop=options.loop,
         ppo=options.ppo,
         reward_model=options.reward_model,
         fit=options.fit,
     )
+    config = with_rater(config, options.rater)
     name = f"{options.env_id.split('/')[-1]}-{options.rater}-{options.seed}"
     folder = options.out or _free(Path("runs") / name)
     console.print(f"run folder: {folder}")

@@ -7,6 +7,7 @@ from typing import Literal, get_type_hints
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.reward_model import RewardModelConfig
 from prefgym.feedback.selection import Selection
+from prefgym.simulations.judges import Judge
 from prefgym.simulations.raters import Teacher
 
 EnvValue = str | int | float | bool | None
@@ -30,6 +31,7 @@ class PPOConfig:
     clip_range: float = 0.2
     entropy: float = 0.0
     hidden: tuple[int, ...] = (64, 64)
+    policy: Literal["mlp", "shared-scorer"] = "mlp"
     normalise_observations: bool = False
     log_std_floor: float | None = 0.0
 
@@ -49,6 +51,9 @@ class LoopConfig:
     (the environment's own diverse behaviours) in `explore_envs` environments; its `explore_steps`
     count towards `steps`. Queries
     are cut from the latest `pool_steps`; `old_share` of the partners are segments labelled before.
+    `whole_episodes` asks about episodes from their beginning to their true end, which must come
+    within `segment_length` steps. `feedback` is what is asked: which of two is better, or how good
+    one is on each of the reward model's heads.
     """
 
     labels: int = 200
@@ -58,6 +63,8 @@ class LoopConfig:
     warmup_steps: int = 8192
     label_fraction: float = 0.45
     segment_length: int = 25
+    whole_episodes: bool = False
+    feedback: Literal["comparison", "rating"] = "comparison"
     anchored_share: float = 0.5
     old_share: float = 0.5
     pool_steps: int = 16_384
@@ -93,6 +100,7 @@ class RunConfig:
     env_kwargs: Mapping[str, EnvValue] = field(default_factory=dict)
     seed: int = 0
     teacher: Teacher = field(default_factory=lambda: Teacher("oracle"))
+    judge: Judge = field(default_factory=lambda: Judge("expert"))
     loop: LoopConfig = field(default_factory=LoopConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)

@@ -42,7 +42,6 @@ from prefgym.feedback.rater import Rater, SimulatedRater
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
 from prefgym.feedback.store import FeedbackStore
-from prefgym.simulations.raters import rater_statistics
 
 
 def silent(step: int) -> None:
@@ -95,7 +94,12 @@ class PreferenceLoop:
         self.progress = progress
         self.stages = stages(config.loop, config.ppo)
         self.info = describe(config.env_id, config.env_kwargs)
-        self.rater = rater or SimulatedRater(config.teacher, self.info.weights)
+        self.rater = rater or SimulatedRater(
+            config.teacher,
+            self.info.weights,
+            judge=config.judge if config.loop.feedback == "rating" else None,
+            criteria=self.info.criteria,
+        )
         self.inputs = RewardInputs(
             config.reward_model.inputs,
             self.info.observation_space,
@@ -109,7 +113,9 @@ class PreferenceLoop:
             config.reward_model, self.inputs, "linear", generator=torch.Generator()
         )
         self.learned = LearnedRewardVecEnv(self.recorder, uninformed)
-        self.ppo = build_ppo(config.ppo, self.learned, seed=self._seed(0, Purpose.TRAIN))
+        self.ppo = build_ppo(
+            config.ppo, self.learned, self.info.candidates, seed=self._seed(0, Purpose.TRAIN)
+        )
         self.pool = Pool(config.loop.pool_steps)
         self.done = Progress(0, 0, 0, 0, 0, 0, {})
         self._restore()
@@ -168,8 +174,8 @@ class PreferenceLoop:
         counts = {"asked": self.done.asked, "labels": self.done.labels}
         if stage.labels:
             asked = self._ask(number, stage, store)
-            counts["asked"] += len(asked.queries)
-            counts["labels"] += int((~asked.answers.skipped).sum())
+            counts["asked"] += len(asked.shown)
+            counts["labels"] += asked.num_labels
             row = self._fit(number, asked, store, outcome)
             if row is not None:
                 spent = {"step": env_steps, "seconds": time.perf_counter() - begin}
@@ -216,14 +222,15 @@ class PreferenceLoop:
     def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked:
         model = self.reward_model if self.done.num_fits else None
         # a killed stage may have stored its answers already: they are not part of its past
-        before = read_dataset(store, before_round=number)
+        before = read_dataset(store, self.config.reward_model.heads, before_round=number)
         asked = ask_round(
             self.pool.trajectories,
-            before,
+            None if before is None else before.segments,
             model,
             self.rater,
             stage.labels,
             self.config.loop,
+            heads=self.config.reward_model.heads,
             rng=self._rng(number, Purpose.ASK),
         )
         store_round(store, asked, self.rater, number)
@@ -233,10 +240,10 @@ class PreferenceLoop:
         self, number: int, asked: Asked, store: FeedbackStore, outcome: _Outcome
     ) -> dict[str, object] | None:
         """Refit the reward model to every answer; the round's metrics, None without an answer."""
-        dataset = read_dataset(store, before_round=number + 1)
+        dataset = read_dataset(store, self.config.reward_model.heads, before_round=number + 1)
         if dataset is None:
             return None
-        outcome.tie_rate = rater_statistics(asked.answers).tie_rate
+        outcome.tie_rate = asked.rates.tie_rate if asked.rates else 0.0
         found = refit(
             self.reward_model if self.done.num_fits else None,
             dataset,

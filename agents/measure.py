@@ -6,7 +6,6 @@ import torch
 from prefgym.agents.ask import Asked
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments
-from prefgym.feedback.selection import member_probabilities
 
 CALIBRATION_BINS = 10
 
@@ -17,12 +16,10 @@ def or_none(value: float) -> float | None:
 
 
 def agreement(model: RewardModel, asked: Asked) -> float | None:
-    """Share of a round's decided answers that the model had right before it saw them."""
-    decided = ~asked.answers.skipped & ~asked.answers.tied
-    if not decided.any() or not bool(model.informed):
+    """Share of a round's decided answers that the model predicts; None where nothing is known."""
+    if not bool(model.informed):
         return None
-    probability = member_probabilities(model, asked.queries).mean(axis=0)[decided]
-    return float(np.mean((probability > 0.5) == (asked.answers.preference[decided] > 0.5)))
+    return or_none(asked.feedback.agreement(model.returns(asked.segments).mean(dim=0)))
 
 
 def step_correlation(model: RewardModel, segments: Segments, weights: np.ndarray) -> float | None:

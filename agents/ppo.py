@@ -12,15 +12,32 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from prefgym.agents.config import PPOConfig
+from prefgym.agents.shared_scorer import SharedScorerPolicy
 
 
-def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
-    """A fresh PPO on `venv`; observations are normalised inside if the configuration says so."""
+def build_ppo(
+    config: PPOConfig,
+    venv: VecEnv,
+    candidates: tuple[int, int] | None = None,
+    *,
+    seed: int,
+) -> PPO:
+    """A fresh PPO on `venv`; observations are normalised inside if the configuration says so.
+
+    Args:
+        config: settings.
+        venv: what to act in.
+        candidates: how many candidates an observation begins with, and their columns.
+        seed: decides initial weights and actions.
+
+    Raises:
+        ValueError: if a shared scorer is wanted where there are no candidates.
+    """
     if config.normalise_observations:
         venv = VecNormalize(venv, norm_reward=False, gamma=config.gamma)
-    dict_observations = isinstance(venv.observation_space, spaces.Dict)
+    policy, networks = _policy(config, venv, candidates)
     model = PPO(
-        "MultiInputPolicy" if dict_observations else "MlpPolicy",
+        policy,
         venv,
         n_steps=config.num_steps,
         batch_size=config.batch_size,
@@ -31,7 +48,7 @@ def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
         clip_range=config.clip_range,
         ent_coef=config.entropy,
         policy_kwargs={
-            "net_arch": list(config.hidden),
+            **networks,
             # SB3's own epsilon; the fused form of Adam makes small updates a tenth faster
             "optimizer_kwargs": {"eps": 1e-5, "fused": True},
         },
@@ -40,6 +57,22 @@ def build_ppo(config: PPOConfig, venv: VecEnv, *, seed: int) -> PPO:
     )
     model.set_logger(Logger(None, []))
     return model
+
+
+def _policy(
+    config: PPOConfig, venv: VecEnv, candidates: tuple[int, int] | None
+) -> tuple[str | type[SharedScorerPolicy], dict[str, object]]:
+    """The policy's class or SB3 name, and what decides its networks."""
+    if config.policy == "shared-scorer":
+        if candidates is None:
+            raise ValueError(
+                "policy 'shared-scorer' needs an environment whose observations begin with "
+                "candidates; use policy 'mlp'"
+            )
+        return SharedScorerPolicy, {"candidates": candidates, "hidden": config.hidden[0]}
+    dict_observations = isinstance(venv.observation_space, spaces.Dict)
+    name = "MultiInputPolicy" if dict_observations else "MlpPolicy"
+    return name, {"net_arch": list(config.hidden)}
 
 
 def learning_rate(config: PPOConfig, left: float) -> float:

@@ -9,6 +9,8 @@ from gymnasium import spaces
 from prefgym.agents.config import EnvValue, LoopConfig, PPOConfig, RunConfig
 from prefgym.agents.vec_env import EnvInfo, describe
 from prefgym.envs.driving import REWARD_INPUTS
+from prefgym.envs.text_summary import MAX_STEPS
+from prefgym.envs.text_summary import REWARD_INPUTS as TEXT_INPUTS
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.reward_inputs import InputConfig
 from prefgym.feedback.reward_model import RewardModelConfig
@@ -30,6 +32,14 @@ PPO_PRESETS: Mapping[str, PPOConfig] = {
         entropy=0.003,
         final_rate=0.2,
     ),
+    "prefgym/TextSummary-v0": PPOConfig(
+        num_envs=64,
+        num_steps=32,
+        batch_size=512,
+        num_epochs=4,
+        entropy=0.01,
+        policy="shared-scorer",
+    ),
 }
 """PPO only: what a reward model reads and how it is fitted is the same for every control task."""
 
@@ -49,7 +59,8 @@ def preset(env_id: str, env_kwargs: Mapping[str, EnvValue] | None = None) -> Run
     info = describe(env_id, kwargs)
     ppo = PPO_PRESETS.get(env_id) or ppo_by_rule(info)
     config = RunConfig(env_id=env_id, env_kwargs=kwargs, ppo=ppo, loop=loop_by_rule(info))
-    return _driving(config) if env_id == "prefgym/Driving-v0" else config
+    own = {"prefgym/Driving-v0": _driving, "prefgym/TextSummary-v0": _text_summary}
+    return own[env_id](config) if env_id in own else config
 
 
 def ppo_by_rule(info: EnvInfo) -> PPOConfig:
@@ -98,3 +109,30 @@ def _driving(config: RunConfig) -> RunConfig:
         reward_model=RewardModelConfig(inputs=inputs, output_gain=0.2),
         fit=FitConfig(family="linear"),
     )
+
+
+def _text_summary(config: RunConfig) -> RunConfig:
+    """Whole texts, rated on four criteria, none of which may make up for another."""
+    loop = LoopConfig(
+        labels=1500,
+        steps=140_000,
+        rounds=5,
+        first_share=0.2,
+        warmup_steps=4096,
+        label_fraction=0.8,
+        segment_length=MAX_STEPS + 1,
+        whole_episodes=True,
+        feedback="rating",
+        pool_steps=4096,
+        explore="none",
+        held_out=200,
+    )
+    inputs = InputConfig(state=False, action=False, next_state=True, names=TEXT_INPUTS)
+    model = RewardModelConfig(
+        inputs=inputs,
+        form="potential",
+        heads=("accuracy", "coherence", "vividness", "appeal"),
+        combine="geometric",
+    )
+    fit = FitConfig(family="linear", num_folds=3, l2=(0.1, 1.0, 10.0, 100.0))
+    return replace(config, loop=loop, reward_model=model, fit=fit)

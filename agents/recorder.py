@@ -19,6 +19,7 @@ class Recorder(VecEnvWrapper):
     def __init__(self, venv: VecEnv, capacity: int) -> None:
         super().__init__(venv)
         self._steps: deque[Step] = deque(maxlen=capacity)
+        self._num_steps = 0
         self._before: np.ndarray | None = None
         self._actions: np.ndarray | None = None
 
@@ -27,6 +28,7 @@ class Recorder(VecEnvWrapper):
         observations = self.venv.reset()
         self._before = encode(self.observation_space, observations)
         self._steps.clear()
+        self._num_steps = 0
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -55,6 +57,7 @@ class Recorder(VecEnvWrapper):
         assert self._actions is not None
         states = [np.stack([info["state"] for info in infos])] if "state" in infos[0] else []
         ends = (dones & ~truncated, truncated)
+        self._num_steps += 1
         self._steps.append((self._before, self._actions, after, criteria, *ends, *states))
         self._before = after
         if dones.any():
@@ -64,7 +67,7 @@ class Recorder(VecEnvWrapper):
     def trajectories(self) -> Trajectories:
         """What was recorded since the last reset, at most `capacity` steps of each environment."""
         columns = [np.stack(column) for column in zip(*self._steps, strict=True)]
-        return from_rollout(*columns)
+        return from_rollout(*columns, from_reset=self._num_steps == len(self._steps))
 
     def mean_criteria(self, num_steps: int) -> np.ndarray:
         """Mean gold criteria per step over the last `num_steps` steps, shape (criterion,)."""

@@ -5,18 +5,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from prefgym.agents.ask import Asked, Dataset, candidate_queries
+from prefgym.agents.ask import Asked, Dataset, candidate_queries, new_segments
 from prefgym.agents.config import RunConfig
 from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
 from prefgym.agents.schedule import Purpose, stage_rng, stage_seed
 from prefgym.feedback.fit import fit
 from prefgym.feedback.rater import Rater, SimulatedRater
+from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments
 from prefgym.feedback.selection import member_probabilities
 from prefgym.feedback.trajectory import Trajectories
-from prefgym.simulations.raters import rater_statistics
 
 
 class Refit(NamedTuple):
@@ -59,41 +59,45 @@ def refit(
     model, found = fit(
         previous,
         dataset.segments,
-        [dataset.comparison],
+        dataset.feedback,
         model_config=config.reward_model,
         inputs=inputs,
         config=config.fit,
         num_fits=num_fits,
         generator=torch.Generator().manual_seed(seed),
     )
-    rates = rater_statistics(asked.answers)
+    rates = asked.rates
     held_out, calibration = None, None
     if isinstance(rater, SimulatedRater) and config.loop.held_out:
         rng = stage_rng(config.seed, stage, Purpose.HELD_OUT)
-        held_out, calibration = _held_out(model, dataset.segments, pool, rater, config, rng=rng)
+        if config.loop.feedback == "rating":
+            held_out = _held_out_ratings(model, pool, rater, config, rng=rng)
+        else:
+            labelled = dataset.segments if config.loop.old_share > 0 else None
+            held_out, calibration = _held_out(model, labelled, pool, rater, config, rng=rng)
         if calibration is not None:
             calibration |= {"round": num_fits + 1}
     row = {
         "kind": "round",
         "round": num_fits + 1,
-        "error_rate": or_none(rates.error_rate),
-        "mistake_rate": or_none(rates.mistake_rate),
-        "tie_rate": rates.tie_rate,
-        "skip_rate": rates.skip_rate,
+        "error_rate": or_none(rates.error_rate) if rates else None,
+        "mistake_rate": or_none(rates.mistake_rate) if rates else None,
+        "tie_rate": rates.tie_rate if rates else 0.0,
+        "skip_rate": rates.skip_rate if rates else 0.0,
         "agreement_before_fit": None if previous is None else agreement(previous, asked),
         "agreement_after_fit": found.agreement,
         "heldout_agreement": held_out,
         "log_likelihood": found.held_out.get(found.family),
         "family": found.family,
         "family_scores": found.held_out,
-        "correlation": step_correlation(model, asked.queries.segments, weights),
+        "correlation": step_correlation(model, asked.segments, weights),
     }
     return Refit(model, row, calibration, held_out)
 
 
 def _held_out(
     model: RewardModel,
-    labelled: Segments,
+    labelled: Segments | None,
     pool: Trajectories,
     rater: SimulatedRater,
     config: RunConfig,
@@ -101,8 +105,7 @@ def _held_out(
     rng: np.random.Generator,
 ) -> tuple[float | None, dict[str, object] | None]:
     """Agreement and calibration on fresh queries; None where nothing is decided."""
-    old = labelled if config.loop.old_share > 0 else None
-    queries = candidate_queries(pool, old, config.loop.held_out, config.loop, rng=rng)
+    queries = candidate_queries(pool, labelled, config.loop.held_out, config.loop, rng=rng)
     answers = rater.answer(queries, rng=rng)
     decided = ~answers.skipped & ~answers.tied
     if not decided.any():
@@ -111,3 +114,18 @@ def _held_out(
     preference = answers.preference[decided]
     right = float(np.mean((probability > 0.5) == (preference > 0.5)))
     return right, calibration_row(probability, preference)
+
+
+def _held_out_ratings(
+    model: RewardModel,
+    pool: Trajectories,
+    rater: SimulatedRater,
+    config: RunConfig,
+    *,
+    rng: np.random.Generator,
+) -> float | None:
+    """Share of pairs of fresh segments, rated apart, that the model orders as the ratings do."""
+    segments = new_segments(pool, config.loop.held_out, config.loop, rng=rng)
+    values = rater.rate(segments, config.reward_model.heads, rng=rng)
+    ratings = Rating(np.arange(len(values)), values, np.zeros(len(values), np.int64))
+    return or_none(ratings.agreement(model.returns(segments).mean(dim=0)))

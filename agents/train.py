@@ -16,6 +16,7 @@ from prefgym.agents.run import create, read_config
 from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.rater import Rater
 from prefgym.feedback.reward_model import RewardModel
+from prefgym.simulations.judges import find_judge
 from prefgym.simulations.raters import find_teacher
 
 __all__ = ["TrainedRun", "load_run", "resume", "train", "train_on_gold"]
@@ -42,7 +43,7 @@ def train(
     env_id: str,
     *,
     out: str | Path,
-    rater: str | Rater = "oracle",
+    rater: str | Rater | None = None,
     labels: int | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -55,7 +56,8 @@ def train(
     Args:
         env_id: any registered Gymnasium environment.
         out: a new folder for the run.
-        rater: the name of a simulated teacher, or anyone with `prepare` and `answer`.
+        rater: the name of a simulated teacher or judge, or anyone who answers as `Rater` does;
+            None: whom the settings name.
         labels: comparisons to ask for; None: the preset's number.
         steps: environment steps to spend in all; None: the preset's number.
         seed: decides the whole run.
@@ -69,7 +71,7 @@ def train(
     """
     config = config or preset(env_id, env_kwargs)
     if isinstance(rater, str):
-        config = replace(config, teacher=find_teacher(rater))
+        config = with_rater(config, rater)
     loop = config.loop
     if labels is not None:
         loop = replace(loop, labels=labels, rounds=max(min(loop.rounds, labels), 1))
@@ -83,6 +85,22 @@ def train(
     )
     loop_run.run()
     return _trained(loop_run)
+
+
+def with_rater(config: RunConfig, name: str) -> RunConfig:
+    """The same settings for another simulated person: a judge where ratings are asked for.
+
+    Raises:
+        ValueError: if nobody of that name answers such questions.
+    """
+    if config.loop.feedback == "rating":
+        return replace(config, judge=find_judge(name))
+    return replace(config, teacher=find_teacher(name))
+
+
+def rater_name(config: RunConfig) -> str:
+    """Who answers by these settings."""
+    return config.judge.name if config.loop.feedback == "rating" else config.teacher.name
 
 
 def resume(
@@ -125,8 +143,9 @@ def train_on_gold(config: RunConfig, *, steps: int, seed: int) -> PPO:
     a learned reward is in standard units: it is divided by the SD of its running return.
     """
     venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)
-    if not describe(config.env_id, config.env_kwargs).own_criteria:
+    info = describe(config.env_id, config.env_kwargs)
+    if not info.own_criteria:
         venv = VecNormalize(venv, norm_obs=False, gamma=config.ppo.gamma)
-    ppo = build_ppo(config.ppo, venv, seed=seed)
+    ppo = build_ppo(config.ppo, venv, info.candidates, seed=seed)
     ppo.learn(steps // config.ppo.rollout * config.ppo.rollout)
     return ppo

@@ -19,7 +19,11 @@ EnvKwargs = Mapping[str, Any]  # of EnvValue; `gymnasium.make` types its own key
 
 @dataclass(frozen=True, slots=True)
 class EnvInfo:
-    """What the loop has to know of an environment; any other than ours has one gold criterion."""
+    """What the loop has to know of an environment; any other than ours has one gold criterion.
+
+    `candidates`: how many things there are to choose from and how many columns describe each,
+    where an observation begins with such columns.
+    """
 
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
@@ -28,6 +32,7 @@ class EnvInfo:
     weights: np.ndarray
     max_episode_steps: int | None
     own_criteria: bool
+    candidates: tuple[int, int] | None
 
 
 def make_single(
@@ -64,6 +69,7 @@ def describe(env_id: str, kwargs: EnvKwargs) -> EnvInfo:
         weights=np.asarray(getattr(bare, "weights", (1.0,)), np.float64),
         max_episode_steps=env.spec.max_episode_steps if env.spec else None,
         own_criteria=hasattr(bare, "criteria"),
+        candidates=getattr(bare, "candidates", None),
     )
     env.close()
     return info

@@ -11,6 +11,12 @@ def register() -> None:
             entry_point="prefgym.envs.driving:DrivingEnv",
             vector_entry_point="prefgym.envs.driving_vector:driving_vector_env",
         )
+    if "prefgym/TextSummary-v0" not in gymnasium.registry:
+        gymnasium.register(
+            id="prefgym/TextSummary-v0",
+            entry_point="prefgym.envs.text_summary:TextSummaryEnv",
+            vector_entry_point="prefgym.envs.text_summary_vector:TextSummaryVectorEnv",
+        )
 
 
 register()

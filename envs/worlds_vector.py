@@ -1,7 +1,7 @@
 """Batches of worlds as a Gymnasium `VectorEnv`: seeding, autoreset and infos, once for all."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -35,7 +35,7 @@ class Worlds(Protocol):
     weights: NDArray[np.float64]
     observation_names: tuple[str, ...]
     observation_space: gymnasium.Space[Observations]
-    action_space: gymnasium.Space[ArrayLike]
+    action_space: gymnasium.Space[Any]  # each environment's own kind of action
 
     def start(
         self,

@@ -1,11 +1,14 @@
 """Raters: who answers queries. A simulated person and a real one look alike from here."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
 
 from prefgym.feedback.query import Queries
+from prefgym.feedback.segment import Segments
+from prefgym.simulations.judges import Judge, rate
 from prefgym.simulations.raters import (
     Answers,
     Calibration,
@@ -30,6 +33,12 @@ class Rater(Protocol):
         """Answers to every query, in order."""
         ...
 
+    def rate(
+        self, segments: Segments, heads: Sequence[str], *, rng: np.random.Generator
+    ) -> Float64[np.ndarray, "segment head"]:
+        """Ratings of every segment on the named criteria; nan where one was not rated."""
+        ...
+
 
 class SimulatedRater:
     """A B-Pref teacher who judges by gold criteria with weights of its own.
@@ -38,10 +47,27 @@ class SimulatedRater:
     rates of ties, skips and mistakes are the realised ones whatever the scale of the reward.
     """
 
-    def __init__(self, teacher: Teacher, weights: Float64[np.ndarray, " criterion"]) -> None:
-        self.name = teacher.name
+    def __init__(
+        self,
+        teacher: Teacher,
+        weights: Float64[np.ndarray, " criterion"],
+        *,
+        judge: Judge | None = None,
+        criteria: Sequence[str] = (),
+    ) -> None:
+        """A person.
+
+        Args:
+            teacher: how comparisons are answered.
+            weights: of the criteria in the person's return.
+            judge: how ratings are given; None: this person does not rate.
+            criteria: names of the criteria, as ratings call them.
+        """
+        self.name = teacher.name if judge is None else judge.name
         self.teacher = teacher
         self.weights = weights
+        self.judge = judge
+        self.criteria = tuple(criteria)
         self._calibration: Calibration | None = None
 
     def prepare(self, candidates: Queries) -> None:
@@ -76,3 +102,23 @@ class SimulatedRater:
         returns = self.returns(queries)[queries.pairs]
         recent = self.returns(queries, discount=self.teacher.discount)[queries.pairs]
         return answer(self.teacher, returns, recent, self._calibration, rng=rng)
+
+    def rate(
+        self, segments: Segments, heads: Sequence[str], *, rng: np.random.Generator
+    ) -> Float64[np.ndarray, "segment head"]:
+        """Ratings from the criteria that the segments have come to.
+
+        Raises:
+            ValueError: if this person does not rate, or a head is not a criterion.
+        """
+        if self.judge is None:
+            raise ValueError(f"rater {self.name!r} does not rate; give it a judge")
+        unknown = sorted(set(heads) - set(self.criteria))
+        if unknown:
+            raise ValueError(
+                f"heads must be criteria of the environment ({', '.join(self.criteria)}), "
+                f"got {', '.join(unknown)}"
+            )
+        total = (segments.criteria * segments.mask[:, :, None]).sum(axis=1)
+        columns = [self.criteria.index(head) for head in heads]
+        return rate(self.judge, total[:, columns], rng=rng)

@@ -152,6 +152,24 @@ def sample_starts(
     return starts
 
 
+def whole_episode_starts(
+    trajectories: Trajectories, length: int, num_segments: int, *, rng: np.random.Generator
+) -> Int64[np.ndarray, " segment"]:
+    """Flat indices of whole episodes that end within `length` steps, drawn with replacement.
+
+    Raises:
+        ValueError: if there is no such episode.
+    """
+    whole = trajectories.terminated & (trajectories.lengths < length)
+    if trajectories.begin is not None:
+        whole &= trajectories.begin
+    if not whole.any():
+        raise ValueError(
+            f"segment length must be above the steps of some recorded whole episode, got {length}"
+        )
+    return rng.choice(trajectories.starts[whole], num_segments)
+
+
 def _draw(
     first: Int64[np.ndarray, " trajectory"],
     room: Int64[np.ndarray, " trajectory"],

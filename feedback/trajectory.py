@@ -18,6 +18,7 @@ class Trajectories:
     `criteria` are the *gold* criteria of each step: for raters and for measuring, never for the
     reward model. `states` are compact render states after each step, where the environment has
     them. A trajectory that is not `terminated` was cut: by a time limit or by the end of recording.
+    One that does not `begin` lacks its first steps; None: all begin.
     """
 
     observations: Float32[np.ndarray, "step observation"]
@@ -27,6 +28,7 @@ class Trajectories:
     lengths: Int64[np.ndarray, " trajectory"]
     terminated: Bool[np.ndarray, " trajectory"]
     states: Float32[np.ndarray, "step ..."] | None = None
+    begin: Bool[np.ndarray, " trajectory"] | None = None
 
     def __post_init__(self) -> None:
         steps = {len(self.observations), len(self.actions), len(self.next_observations)}
@@ -60,10 +62,13 @@ def from_rollout(
     terminated: Bool[np.ndarray, "time env"],
     truncated: Bool[np.ndarray, "time env"],
     states: Float32[np.ndarray, "time env ..."] | None = None,
+    *,
+    from_reset: bool = True,
 ) -> Trajectories:
     """Trajectories of a batch of environments that were stepped together.
 
     `next_observations` are the true consequences of each step, also at the end of an episode.
+    `from_reset` tells whether the first step of each environment is the first of an episode.
     """
     num_steps = terminated.shape[0]
     ends = terminated | truncated
@@ -83,12 +88,14 @@ def from_rollout(
         lengths=lengths.astype(np.int64),
         terminated=terminated.T.reshape(-1)[flat_end],
         states=None if states is None else by_env(states),
+        begin=None if from_reset else flat_end - lengths + 1 != env * num_steps,
     )
 
 
 def concatenate(parts: Sequence[Trajectories]) -> Trajectories:
     """All trajectories of several recordings of the same environment."""
     states = [part.states for part in parts if part.states is not None]
+    begin = [np.ones(len(p.lengths), np.bool_) if p.begin is None else p.begin for p in parts]
     return Trajectories(
         observations=np.concatenate([part.observations for part in parts]),
         actions=np.concatenate([part.actions for part in parts]),
@@ -97,4 +104,5 @@ def concatenate(parts: Sequence[Trajectories]) -> Trajectories:
         lengths=np.concatenate([part.lengths for part in parts]),
         terminated=np.concatenate([part.terminated for part in parts]),
         states=np.concatenate(states) if len(states) == len(parts) else None,
+        begin=np.concatenate(begin),
     )

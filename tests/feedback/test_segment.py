@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.feedback.segment import Segments, concatenate, cut, sample_starts, stack
+from prefgym.feedback.segment import (
+    Segments,
+    concatenate,
+    cut,
+    sample_starts,
+    stack,
+    whole_episode_starts,
+)
 from prefgym.feedback.trajectory import Trajectories
 
 
@@ -155,3 +162,22 @@ def assert_equal(got: Segments, expected: Segments) -> None:
         for name in right:
             assert left[name].dtype == right[name].dtype
             assert np.array_equal(left[name], right[name])
+
+
+def test_whole_episodes_begin_at_their_beginning_and_end_truly() -> None:
+    steps = np.zeros((12, 1), np.float32)
+    recorded = Trajectories(
+        steps,
+        steps,
+        steps,
+        steps.astype(np.float64),
+        lengths=np.array([3, 2, 5, 2]),
+        terminated=np.array([True, True, True, False]),
+        begin=np.array([False, True, True, True]),
+    )
+    starts = whole_episode_starts(recorded, 4, 50, rng=np.random.default_rng(0))
+    assert set(starts.tolist()) == {3}  # the first lacks its beginning, the third is too long
+    starts = whole_episode_starts(recorded, 6, 50, rng=np.random.default_rng(0))
+    assert set(starts.tolist()) == {3, 5}
+    with pytest.raises(ValueError, match="above the steps of some recorded whole episode, got 2"):
+        whole_episode_starts(recorded, 2, 5, rng=np.random.default_rng(0))

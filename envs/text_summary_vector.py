@@ -1,0 +1,111 @@
+"""Many readers in one batch: the native vector form of `prefgym/TextSummary-v0`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from numpy.typing import ArrayLike, NDArray
+
+from prefgym.envs.text_render import as_ansi
+from prefgym.envs.text_summary import (
+    RENDER_MODES,
+    WEIGHTS,
+    TextConfig,
+    check_render_mode,
+    observation_space,
+)
+from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv
+from prefgym.simulations.corpora import Corpus, Split
+from prefgym.simulations.reading import reward
+from prefgym.simulations.text_gold import CRITERIA
+from prefgym.simulations.text_observation import OBSERVATION_NAMES, OBSERVATION_SIZE
+from prefgym.simulations.text_worlds import STOP
+
+
+class TextWorlds:
+    """A batch of readers; a text ends when its reader stops or has used the budget."""
+
+    def __init__(self, config: TextConfig, num_worlds: int) -> None:
+        self.criteria: tuple[str, ...] = CRITERIA
+        self.weights = np.array(WEIGHTS)
+        self.observation_names: tuple[str, ...] = OBSERVATION_NAMES
+        self.observation_space = observation_space()
+        self.action_space: spaces.Space[Any] = spaces.Discrete(STOP + 1)
+        self.reading = config.reading(num_worlds)
+
+    def start(
+        self,
+        chosen: NDArray[np.bool_],
+        generators: Sequence[np.random.Generator],
+        outcome: Outcome,
+    ) -> None:
+        """Opens a source at random for the chosen readers."""
+        for world in np.flatnonzero(chosen).tolist():
+            number = int(generators[world].integers(len(self.reading.texts)))
+            self.reading.start(world, number, outcome.observations[world], outcome.states[world])
+
+    def step(self, actions: ArrayLike) -> Outcome:
+        """Lets every reader pick a unit, or stop."""
+        chosen = np.asarray(actions)
+        if chosen.shape != (self.reading.num_worlds,) or not np.issubdtype(
+            chosen.dtype, np.integer
+        ):
+            raise ValueError(
+                f"actions must be {self.reading.num_worlds} whole numbers, "
+                f"got {chosen.dtype} of shape {chosen.shape}"
+            )
+        observations, gains, ended, states = self.reading.step(chosen.astype(np.int64))
+        return Outcome(observations, reward(gains), gains, ended, np.zeros_like(ended), states)
+
+    def empty_outcome(self) -> Outcome:
+        """Arrays to be written."""
+        size = self.reading.num_worlds
+        return Outcome(
+            np.empty((size, OBSERVATION_SIZE), np.float32),
+            np.empty(size),
+            np.empty((size, len(CRITERIA))),
+            np.zeros(size, np.bool_),
+            np.zeros(size, np.bool_),
+            self.reading.states(),
+        )
+
+    def render_state(self, state: NDArray[np.float32]) -> str:
+        """Any recorded row of `infos["state"]` as plain text."""
+        return as_ansi(*self.reading.picked(state))
+
+
+class TextSummaryVectorEnv(WorldsVectorEnv):
+    """A batch of `TextSummaryEnv`, of the same keywords, with `action_masks` of all readers."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        corpus: Corpus = "sunsets",
+        language: Literal["en", "zh", "both"] = "en",
+        split: Split = "train",
+        rewrites: bool = True,
+        budget: int = 0,
+        text: str | Path | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        self._text_worlds = TextWorlds(
+            TextConfig(corpus, language, split, rewrites, budget, text), num_envs
+        )
+        super().__init__(
+            self._text_worlds,
+            num_envs,
+            autoreset_mode=autoreset_mode,
+            render_mode=check_render_mode(render_mode),
+            metadata={"render_modes": list(RENDER_MODES), "render_fps": 1},
+        )
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions change something, shape (reader, units + 1)."""
+        return self._text_worlds.reading.open_actions()

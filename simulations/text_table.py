@@ -1,0 +1,202 @@
+"""Sources packed into arrays, so that a batch of readers can work on them without Python objects.
+
+Two kinds of columns stand side by side and never mix. What a *reader of the text alone* can see
+(lengths, overlaps, similarities) feeds observations. What an *annotator* wrote (facts, places,
+sense words) feeds gold scores. Sets of facts, units, terms and sense words are bits of integers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from prefgym.simulations.source import MAX_FACTS, MAX_UNITS, Source, Unit
+from prefgym.simulations.tokens import content_words, leans_on_context, length_units
+
+MAX_TERMS = 63
+STATIC_NAMES = (
+    "position",
+    "length",
+    "centrality",
+    "salience",
+    "overlap",
+    "closeness",
+    "rarity",
+    "leans",
+    "digits",
+    "quote",
+    "verbatim",
+    "clauses",
+)
+_STANDARDISED = ("length", "centrality", "salience", "rarity", "clauses")
+POSITION, LENGTH, CENTRALITY, SALIENCE, OVERLAP, CLOSENESS, RARITY, LEANS = range(8)
+VERBATIM, CLAUSES = 10, 11
+
+
+class TextTable(NamedTuple):
+    """Sources as arrays; rows beyond a source's `num_units` are zero."""
+
+    num_units: Int64[np.ndarray, " source"]
+    static: Float32[np.ndarray, "source unit static"]
+    similarity: Float32[np.ndarray, "source unit unit"]
+    terms: Int64[np.ndarray, "source unit"]
+    term_weight: Float64[np.ndarray, "source term"]
+    length: Float64[np.ndarray, "source unit"]
+    mean_length: Float64[np.ndarray, " source"]
+    annotated: Bool[np.ndarray, " source"]
+    states: Int64[np.ndarray, "source unit"]
+    wrong: Int64[np.ndarray, "source unit"]
+    needs: Int64[np.ndarray, "source unit"]
+    place: Int64[np.ndarray, "source unit"]
+    senses: Int64[np.ndarray, "source unit"]
+    stray: Bool[np.ndarray, "source unit"]
+    importance: Float64[np.ndarray, "source fact"]
+    reachable: Float64[np.ndarray, " source"]
+
+
+def text_table(
+    sources: Sequence[Source], budget: int, word_counts: Mapping[str, Mapping[str, int]]
+) -> TextTable:
+    """The arrays of some sources.
+
+    Args:
+        sources: what may be read.
+        budget: picks a summary may have: decides what share of the facts can be told at all.
+        word_counts: per language, in how many of its texts each content word occurs; a word that
+            is nowhere is rare.
+    """
+    size = len(sources)
+    table = TextTable(
+        num_units=np.array([len(source.units) for source in sources], np.int64),
+        static=np.zeros((size, MAX_UNITS, len(STATIC_NAMES)), np.float32),
+        similarity=np.zeros((size, MAX_UNITS, MAX_UNITS), np.float32),
+        terms=np.zeros((size, MAX_UNITS), np.int64),
+        term_weight=np.zeros((size, MAX_TERMS)),
+        length=np.zeros((size, MAX_UNITS)),
+        mean_length=np.ones(size),
+        annotated=np.array([source.annotated for source in sources]),
+        states=np.zeros((size, MAX_UNITS), np.int64),
+        wrong=np.zeros((size, MAX_UNITS), np.int64),
+        needs=np.zeros((size, MAX_UNITS), np.int64),
+        place=np.zeros((size, MAX_UNITS), np.int64),
+        senses=np.zeros((size, MAX_UNITS), np.int64),
+        stray=np.zeros((size, MAX_UNITS), np.bool_),
+        importance=np.zeros((size, MAX_FACTS)),
+        reachable=np.ones(size),
+    )
+    for row, source in enumerate(sources):
+        _fill_text(table, row, source, word_counts.get(source.language, {}))
+        if source.annotated:
+            _fill_annotations(table, row, source, budget)
+    return table
+
+
+def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, int]) -> None:
+    texts = [unit.text for unit in source.units]
+    num_units, num_sentences = len(texts), len(source.sentences)
+    words = [content_words(text) for text in (*texts, *source.sentences)]
+    vectors, idf, vocabulary = tf_idf(words, words[num_units:])
+    units, sentences = vectors[:num_units], vectors[num_units:]
+    between = units @ sentences.T
+    document = _unit_length(sentences.sum(axis=0, keepdims=True))[0]
+    nearest = between.argmax(axis=1)
+    known = set().union(*words[num_units:])
+    most = max(counts.values(), default=1)
+    length = np.array([length_units(text) for text in texts], float)
+    columns = {
+        "position": nearest / max(num_sentences - 1, 1),
+        "length": length,
+        "centrality": between.mean(axis=1),
+        "salience": units @ document,
+        "overlap": [_share(known, part) for part in words[:num_units]],
+        "closeness": between.max(axis=1),
+        "rarity": [
+            float(np.mean([np.log((1 + most) / (1 + counts.get(w, 0))) for w in part] or [0.0]))
+            for part in words[:num_units]
+        ],
+        "leans": [leans_on_context(text) for text in texts],
+        "digits": [any(character.isdigit() for character in text) for text in texts],
+        "quote": [any(character in '"“”「」' for character in text) for text in texts],
+        "verbatim": [text in source.sentences for text in texts],
+        "clauses": [sum(text.count(mark) for mark in ",;:，；：、") for text in texts],
+    }
+    for column, name in enumerate(STATIC_NAMES):
+        values = np.asarray(columns[name], float)
+        table.static[row, :num_units, column] = (
+            _standardise(values) if name in _STANDARDISED else values
+        )
+    table.similarity[row, :num_units, :num_units] = units @ units.T
+    table.length[row, :num_units] = length
+    table.mean_length[row] = max(length.mean(), 1.0)
+    _fill_terms(table, row, words[:num_units], dict(zip(vocabulary, idf, strict=True)), known)
+
+
+def _fill_terms(
+    table: TextTable, row: int, words: list[list[str]], idf: dict[str, float], known: set[str]
+) -> None:
+    """The source's weightiest terms, and which of them each unit holds."""
+    chosen = sorted(known, key=lambda word: (-idf[word], word))[:MAX_TERMS]
+    table.term_weight[row, : len(chosen)] = [idf[word] for word in chosen]
+    for number, part in enumerate(words):
+        held = set(part)
+        table.terms[row, number] = sum(1 << i for i, word in enumerate(chosen) if word in held)
+
+
+def _fill_annotations(table: TextTable, row: int, source: Source, budget: int) -> None:
+    facts = {name: 1 << i for i, name in enumerate(source.facts)}
+    senses = {word: 1 << i for i, word in enumerate(source.senses)}
+    for number, unit in enumerate(source.units):
+        table.states[row, number] = sum(facts[name] for name in set(unit.states))
+        table.wrong[row, number] = sum(facts[name] for name in set(unit.contradicts))
+        table.needs[row, number] = sum(1 << other for other in set(unit.needs))
+        table.senses[row, number] = sum({senses[word.lower()] for word in unit.senses})
+        table.place[row, number] = unit.place
+        table.stray[row, number] = unit.kind == "off-topic"
+    table.importance[row, : len(facts)] = list(source.facts.values())
+    table.reachable[row] = max(_reachable(source.units, source.facts, budget), 1e-9)
+
+
+def _reachable(units: Sequence[Unit], facts: Mapping[str, float], budget: int) -> float:
+    """The greatest importance that `budget` true units can tell together."""
+    true = {frozenset(unit.states) for unit in units if not unit.contradicts}
+    told: set[frozenset[str]] = {frozenset()}
+    for _ in range(budget):
+        told |= {some | more for some in told for more in true}
+    return float(max(sum(facts[name] for name in some) for some in told))
+
+
+def tf_idf(
+    documents: Sequence[Sequence[str]], reference: Sequence[Sequence[str]]
+) -> tuple[Float64[np.ndarray, "document word"], Float64[np.ndarray, " word"], list[str]]:
+    """Unit vectors of documents, the weight of each word, and the words.
+
+    A word's weight is log((1 + n) / (1 + its number of reference documents)) + 1.
+    """
+    vocabulary = sorted({word for words in documents for word in words})
+    column = {word: i for i, word in enumerate(vocabulary)}
+    counts = np.zeros((len(documents), len(vocabulary)))
+    for row, words in enumerate(documents):
+        for word in words:
+            counts[row, column[word]] += 1
+    frequency = np.zeros(len(vocabulary))
+    for words in reference:
+        for word in set(words):
+            frequency[column[word]] += 1
+    idf = np.log((1 + len(reference)) / (1 + frequency)) + 1
+    return _unit_length(counts * idf), idf, vocabulary
+
+
+def _unit_length(rows: Float64[np.ndarray, "row word"]) -> Float64[np.ndarray, "row word"]:
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norm > 0, norm, 1.0)
+
+
+def _share(known: set[str], words: Sequence[str]) -> float:
+    return sum(word in known for word in words) / max(len(words), 1)
+
+
+def _standardise(values: Float64[np.ndarray, " unit"]) -> Float64[np.ndarray, " unit"]:
+    """Zero mean and unit SD within the source: what is long or rare *here*, in any language."""
+    sd = values.std()
+    return (values - values.mean()) / (sd if sd > 1e-9 else 1.0)

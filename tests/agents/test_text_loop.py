@@ -1,0 +1,61 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prefgym.agents.loop import PreferenceLoop
+from prefgym.agents.presets import preset
+from prefgym.agents.run import create, read_metrics
+from prefgym.agents.train import train
+from prefgym.feedback.store import FeedbackStore
+
+ENV_ID = "prefgym/TextSummary-v0"
+
+
+def small(feedback="rating"):
+    config = preset(ENV_ID)
+    loop = replace(
+        config.loop, labels=60, rounds=2, steps=14_336, warmup_steps=2048, feedback=feedback
+    )
+    return replace(config, loop=loop)
+
+
+def test_texts_are_learned_from_ratings(tmp_path: Path) -> None:
+    run = train(ENV_ID, out=tmp_path / "run", config=small(), seed=1)
+    with FeedbackStore(run.folder / "feedback.sqlite") as store:
+        events = store.events(kinds=("rating",))
+    assert len(events) == run.labels == 60
+    assert {event.rater for event in events} == {"expert"}
+    assert set(events[0].answer) == {"accuracy", "coherence", "vividness", "appeal"}
+    assert all(value in (1, 2, 3, 4, 5) for event in events for value in event.answer.values())
+    rows = read_metrics(run.folder)
+    first, *_, last = [row["gold_return"] for row in rows if row["kind"] == "stage"]
+    assert last > first + 0.1
+
+
+def test_a_learned_text_reward_sums_to_what_the_text_is_worth(tmp_path: Path) -> None:
+    create(tmp_path, small())
+    loop = PreferenceLoop(tmp_path, small())
+    loop.run()
+    pool = loop.recorder.trajectories()
+    ends = pool.starts + pool.lengths - 1
+    whole = np.flatnonzero(pool.terminated & (pool.begin if pool.begin is not None else True))[:20]
+    model = loop.reward_model
+    actions = pool.actions.argmax(axis=1)
+    each = model.reward(pool.observations, actions, pool.next_observations, actions > 0)
+    total = [each[pool.starts[i] : ends[i] + 1].sum() for i in whole]
+    first, last = pool.observations[pool.starts[whole]], pool.next_observations[ends[whole]]
+    at_once = model.reward(first, actions[: len(whole)], last, actions[: len(whole)] > 0)
+    np.testing.assert_allclose(total, at_once, rtol=1e-4, atol=1e-4)
+
+
+def test_texts_can_be_compared_instead(tmp_path: Path) -> None:
+    run = train(ENV_ID, out=tmp_path / "run", config=small("comparison"), rater="noisy", seed=1)
+    with FeedbackStore(run.folder / "feedback.sqlite") as store:
+        assert store.count(kinds=("comparison",)) == 60
+
+
+def test_an_unknown_judge_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="judge must be one of exact, expert"):
+        train(ENV_ID, out=tmp_path / "run", config=small(), rater="oracle")

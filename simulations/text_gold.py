@@ -98,7 +98,7 @@ def appeal(
             highest = max(highest, table.place[source, picks[i]])
     mean = total / num_picks
     variation = np.sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
-    wanted = taste[TASTE_LENGTH] * budget * table.mean_length[source]
+    wanted = taste[TASTE_LENGTH] * budget * table.unit_length[source]
     off = (total - wanted) / (taste[TASTE_WIDTH] * wanted)
     last = picks[num_picks - 1]
     ending = 0.0

@@ -128,7 +128,7 @@ def summarise(
     least_overlap, least_closeness, most_repetition, repetition = 1.0, 1.0, 0.0, 0.0
     backward, dangling, places = 0, 0, 0
     total, squares = 0.0, 0.0
-    mean_length = table.mean_length[source]
+    sentence_length = table.sentence_length[source]
     for i in range(num_picks):
         unit = picks[i]
         static = table.static[source, unit]
@@ -162,7 +162,7 @@ def summarise(
         out[column] /= num_picks
     mean = total / num_picks
     out[0] = num_picks / budget
-    out[1] = total / (budget * mean_length)
+    out[1] = total / (budget * sentence_length)
     out[4] = least_overlap
     out[6] = least_closeness
     out[8] = repetition / max(num_picks - 1, 1)

@@ -5,6 +5,7 @@ Two kinds of columns stand side by side and never mix. What a *reader of the tex
 sense words) feeds gold scores. Sets of facts, units, terms and sense words are bits of integers.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ class TextTable(NamedTuple):
     terms: Int64[np.ndarray, "source unit"]
     term_weight: Float64[np.ndarray, "source term"]
     length: Float64[np.ndarray, "source unit"]
-    mean_length: Float64[np.ndarray, " source"]
+    sentence_length: Float64[np.ndarray, " source"]
+    unit_length: Float64[np.ndarray, " source"]
     annotated: Bool[np.ndarray, " source"]
     states: Int64[np.ndarray, "source unit"]
     wrong: Int64[np.ndarray, "source unit"]
@@ -74,7 +76,8 @@ def text_table(
         terms=np.zeros((size, MAX_UNITS), np.int64),
         term_weight=np.zeros((size, MAX_TERMS)),
         length=np.zeros((size, MAX_UNITS)),
-        mean_length=np.ones(size),
+        sentence_length=np.ones(size),
+        unit_length=np.ones(size),
         annotated=np.array([source.annotated for source in sources]),
         states=np.zeros((size, MAX_UNITS), np.int64),
         wrong=np.zeros((size, MAX_UNITS), np.int64),
@@ -95,13 +98,13 @@ def text_table(
 def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, int]) -> None:
     texts = [unit.text for unit in source.units]
     num_units, num_sentences = len(texts), len(source.sentences)
-    words = [content_words(text) for text in (*texts, *source.sentences)]
-    vectors, idf, vocabulary = tf_idf(words, words[num_units:])
+    content = [content_words(text) for text in (*texts, *source.sentences)]
+    vectors = tf_idf(content, content[num_units:])
     units, sentences = vectors[:num_units], vectors[num_units:]
     between = units @ sentences.T
     document = _unit_length(sentences.sum(axis=0, keepdims=True))[0]
     nearest = between.argmax(axis=1)
-    known = set().union(*words[num_units:])
+    known = set().union(*content[num_units:])
     most = max(counts.values(), default=1)
     length = np.array([length_units(text) for text in texts], float)
     columns = {
@@ -109,11 +112,11 @@ def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, 
         "length": length,
         "centrality": between.mean(axis=1),
         "salience": units @ document,
-        "overlap": [_share(known, part) for part in words[:num_units]],
+        "overlap": [_share(known, part) for part in content[:num_units]],
         "closeness": between.max(axis=1),
         "rarity": [
             float(np.mean([np.log((1 + most) / (1 + counts.get(w, 0))) for w in part] or [0.0]))
-            for part in words[:num_units]
+            for part in content[:num_units]
         ],
         "leans": [leans_on_context(text) for text in texts],
         "digits": [any(character.isdigit() for character in text) for text in texts],
@@ -128,17 +131,29 @@ def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, 
         )
     table.similarity[row, :num_units, :num_units] = units @ units.T
     table.length[row, :num_units] = length
-    table.mean_length[row] = max(length.mean(), 1.0)
-    _fill_terms(table, row, words[:num_units], dict(zip(vocabulary, idf, strict=True)), known)
+    own = [length_units(sentence) for sentence in source.sentences]
+    table.sentence_length[row] = max(float(np.mean(own)), 1.0)
+    table.unit_length[row] = max(length.mean(), 1.0)
+    _fill_terms(table, row, content[:num_units], _term_weights(content[num_units:], counts))
+
+
+def _term_weights(sentences: list[list[str]], counts: Mapping[str, int]) -> dict[str, float]:
+    """Log frequency in the source times rarity elsewhere."""
+    frequency = Counter(word for sentence in sentences for word in sentence)
+    most = max(counts.values(), default=1)
+    return {
+        word: float(np.log1p(times) * (1 + np.log((1 + most) / (1 + counts.get(word, 0)))))
+        for word, times in frequency.items()
+    }
 
 
 def _fill_terms(
-    table: TextTable, row: int, words: list[list[str]], idf: dict[str, float], known: set[str]
+    table: TextTable, row: int, content: list[list[str]], weight: dict[str, float]
 ) -> None:
-    """The source's weightiest terms, and which of them each unit holds."""
-    chosen = sorted(known, key=lambda word: (-idf[word], word))[:MAX_TERMS]
-    table.term_weight[row, : len(chosen)] = [idf[word] for word in chosen]
-    for number, part in enumerate(words):
+    """The source's weightiest terms, those it keeps coming back to, and which each unit holds."""
+    chosen = sorted(weight, key=lambda word: (-weight[word], word))[:MAX_TERMS]
+    table.term_weight[row, : len(chosen)] = [weight[word] for word in chosen]
+    for number, part in enumerate(content):
         held = set(part)
         table.terms[row, number] = sum(1 << i for i, word in enumerate(chosen) if word in held)
 
@@ -168,23 +183,23 @@ def _reachable(units: Sequence[Unit], facts: Mapping[str, float], budget: int) -
 
 def tf_idf(
     documents: Sequence[Sequence[str]], reference: Sequence[Sequence[str]]
-) -> tuple[Float64[np.ndarray, "document word"], Float64[np.ndarray, " word"], list[str]]:
-    """Unit vectors of documents, the weight of each word, and the words.
+) -> Float64[np.ndarray, "document word"]:
+    """Unit vectors of documents.
 
     A word's weight is log((1 + n) / (1 + its number of reference documents)) + 1.
     """
-    vocabulary = sorted({word for words in documents for word in words})
+    vocabulary = sorted({word for document in documents for word in document})
     column = {word: i for i, word in enumerate(vocabulary)}
     counts = np.zeros((len(documents), len(vocabulary)))
-    for row, words in enumerate(documents):
-        for word in words:
+    for row, document in enumerate(documents):
+        for word in document:
             counts[row, column[word]] += 1
     frequency = np.zeros(len(vocabulary))
-    for words in reference:
-        for word in set(words):
+    for document in reference:
+        for word in set(document):
             frequency[column[word]] += 1
     idf = np.log((1 + len(reference)) / (1 + frequency)) + 1
-    return _unit_length(counts * idf), idf, vocabulary
+    return _unit_length(counts * idf)
 
 
 def _unit_length(rows: Float64[np.ndarray, "row word"]) -> Float64[np.ndarray, "row word"]:

@@ -41,7 +41,7 @@ def split_sentences(text: str) -> list[str]:
     begin = 0
     for match in _SENTENCE.finditer(text):
         piece = text[begin : match.end()].strip()
-        if _ABBREVIATION.search(piece) or _lower_case_follows(text, match.end()):
+        if _ABBREVIATION.search(piece) or _goes_on(text, match.end()):
             continue
         if piece:
             found.append(re.sub(r"\s+", " ", piece))
@@ -52,10 +52,10 @@ def split_sentences(text: str) -> list[str]:
     return found
 
 
-def _lower_case_follows(text: str, index: int) -> bool:
-    """Whether the sentence goes on: '“Late!” she said.' is one."""
+def _goes_on(text: str, index: int) -> bool:
+    """Whether the sentence goes on after a mark: '“Late!” she said.' is one."""
     rest = text[index : index + 80].lstrip(" ")
-    return bool(rest) and rest[0].islower()
+    return bool(rest) and rest[0].islower() and text[index - 1] != "."
 
 
 def words(text: str) -> list[str]:

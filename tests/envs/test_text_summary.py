@@ -107,7 +107,8 @@ def test_observations_hold_nothing_that_was_annotated():
     )
     bare = text_table([replace(source, units=units)], 4, {})
     full = text_table([source], 4, {})
-    seen = ("num_units", "static", "similarity", "terms", "term_weight", "length", "mean_length")
+    seen = ("num_units", "static", "similarity", "terms", "term_weight", "length")
+    seen += ("sentence_length", "unit_length")
     for name in seen:
         assert (getattr(bare, name) == getattr(full, name)).all(), name
 

@@ -20,6 +20,7 @@ from prefgym.agents.finish import evaluate_config, finish
 from prefgym.agents.presets import preset
 from prefgym.agents.report import write_report
 from prefgym.agents.run import RunError, read_config, read_metrics
+from prefgym.agents.summarize import summarize
 from prefgym.agents.train import TrainedRun, load_run, rater_name, resume, train, with_rater
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.fit import FitConfig
@@ -27,7 +28,7 @@ from prefgym.feedback.reward_model import RewardModelConfig
 
 # wide enough for the tables where the output is a file or a pipe
 console = Console(width=None if sys.stdout.isatty() else 140)
-COMMANDS = ("demo", "envs", "train", "evaluate", "report", "benchmark")
+COMMANDS = ("demo", "envs", "train", "evaluate", "report", "summarize", "benchmark")
 USAGE = """usage: prefgym COMMAND [options]
 
   demo       teach a driver from 200 comparisons, print a table, write a report
@@ -35,7 +36,8 @@ USAGE = """usage: prefgym COMMAND [options]
   train      train on anyone's opinion:  prefgym train ENV_ID --rater noisy --labels 200
   evaluate   measure a run's policy on held-out episodes
   report     write a run's report.html again
-  benchmark  driving | control | speed | resume
+  summarize  let a run's policy summarise your text:  prefgym summarize FILE --run RUN
+  benchmark  driving | control | speed | resume | teachers
 
 prefgym COMMAND --help tells the options of each."""
 
@@ -86,6 +88,21 @@ class ReportOptions:
     """Write a run's report.html again."""
 
     run: Annotated[Path, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class SummarizeOptions:
+    """Let the policy of a text run summarise a text of your own, in any language.
+
+    There is no gold for it: nobody has said what the text's facts are.
+    """
+
+    text: Annotated[str, tyro.conf.Positional]
+    """A file, a folder of .txt and .md files, or the text itself."""
+    run: Path = Path("runs/TextSummary-v0-expert-0")
+    """A run folder of prefgym/TextSummary-v0; articles teach summaries, sunsets descriptions."""
+    budget: int = 0
+    """Sentences a summary may have; 0: four."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +268,15 @@ def _report(words: list[str]) -> None:
     console.print(f"report: {write_report(options.run)}")
 
 
+def _summarize(words: list[str]) -> None:
+    options = tyro.cli(SummarizeOptions, args=words, prog="prefgym summarize")
+    found = summarize(load_run(options.run), options.text, budget=options.budget)
+    for name, summary in found:
+        if len(found) > 1:
+            console.print(f"[bold]{name}[/]", highlight=False)
+        console.print(summary, markup=False, highlight=False)
+
+
 def _finish(run: TrainedRun, gold_steps: int) -> None:
     """Evaluate, report, and print what came of it."""
     path = finish(run, gold_steps=gold_steps, say=lambda text: console.print(f"[dim]{text}[/]"))
@@ -307,5 +333,6 @@ RUN: dict[str, Callable[[list[str]], None]] = {
     "train": _train,
     "evaluate": _evaluate,
     "report": _report,
+    "summarize": _summarize,
     "benchmark": benchmark.main,
 }

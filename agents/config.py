@@ -18,6 +18,8 @@ class PPOConfig:
     """Stable-Baselines3 PPO. `log_std_floor`: exploration is raised to it at every new reward.
 
     The learning rate falls linearly over a run to `final_rate` times `learning_rate`.
+    `kl_penalty`: price of moving away from the starting policy, per nat; 0 only measures how far
+    it has moved, None does not.
     """
 
     num_envs: int = 16
@@ -34,6 +36,7 @@ class PPOConfig:
     policy: Literal["mlp", "shared-scorer"] = "mlp"
     normalise_observations: bool = False
     log_std_floor: float | None = 0.0
+    kl_penalty: float | None = None
 
     @property
     def rollout(self) -> int:

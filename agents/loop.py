@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
 from prefgym.agents.ask import Asked, ask_round, read_dataset, store_round
 from prefgym.agents.config import RunConfig
 from prefgym.agents.explore import explore
 from prefgym.agents.health import Signs, complaints
+from prefgym.agents.kl_penalty import KLPenalty
 from prefgym.agents.pool import Pool
 from prefgym.agents.ppo import (
     build_ppo,
@@ -116,6 +118,8 @@ class PreferenceLoop:
         self.ppo = build_ppo(
             config.ppo, self.learned, self.info.candidates, seed=self._seed(0, Purpose.TRAIN)
         )
+        start, price = self.ppo.policy, config.ppo.kl_penalty
+        self.penalty = None if price is None else KLPenalty(start, price)
         self.pool = Pool(config.loop.pool_steps)
         self.done = Progress(0, 0, 0, 0, 0, 0, {})
         self._restore()
@@ -187,6 +191,7 @@ class PreferenceLoop:
                 "stage": number,
                 "step": env_steps,
                 "gold_return": outcome.gold_return,
+                "kl_per_step": self.penalty.divergence if self.penalty else None,
                 "seconds": time.perf_counter() - begin,
             }
         )
@@ -211,7 +216,8 @@ class PreferenceLoop:
             begin,
             self.progress,
         )
-        self.ppo.learn(steps, callback=log, reset_num_timesteps=False)
+        callbacks: list[BaseCallback] = [log] if self.penalty is None else [self.penalty, log]
+        self.ppo.learn(steps, callback=CallbackList(callbacks), reset_num_timesteps=False)
         self.pool.add(self.recorder.trajectories())
         outcome.rows += log.rows
         if log.gold_returns:

@@ -23,7 +23,7 @@ def read_texts(text: str | Path) -> tuple[Source, ...]:
     """
     path = _existing(text)
     if path is None:
-        if isinstance(text, Path):
+        if isinstance(text, Path) or re.fullmatch(r"\S*(?:/|\\|\.\w{1,4})\S*", text):
             raise ValueError(f"there is no file or folder {text}")
         return (source_from_text(text, "text"),)
     if path.is_dir():

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prefgym.agents.cli import main
 from prefgym.agents.loop import PreferenceLoop
 from prefgym.agents.presets import preset
 from prefgym.agents.run import create, read_metrics
@@ -32,6 +33,27 @@ def test_texts_are_learned_from_ratings(tmp_path: Path) -> None:
     rows = read_metrics(run.folder)
     first, *_, last = [row["gold_return"] for row in rows if row["kind"] == "stage"]
     assert last > first + 0.05
+
+
+def test_a_run_summarises_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    train(ENV_ID, out=run, config=small(), seed=1)
+    english, chinese = tmp_path / "a.txt", tmp_path / "b.txt"
+    english.write_text("The bell broke. Nobody minded. Pupils came earlier. The cook sang.")
+    chinese.write_text("钟坏了。没有人在意。学生来得更早了。厨师唱起歌来。", encoding="utf-8")
+    main(["summarize", str(tmp_path / "a.txt"), "--run", str(run)])
+    said = capsys.readouterr().out.split(". ")
+    assert {part.strip(" .\n") for part in said} <= {
+        "The bell broke",
+        "Nobody minded",
+        "Pupils came earlier",
+        "The cook sang",
+    }
+    main(["summarize", str(tmp_path / "b.txt"), "--run", str(run)])
+    assert "。" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["summarize", str(tmp_path / "none.txt"), "--run", str(run)])
+    assert "there is no file or folder" in capsys.readouterr().err
 
 
 def test_a_learned_text_reward_sums_to_what_the_text_is_worth(tmp_path: Path) -> None:

@@ -172,6 +172,12 @@ def test_files_that_cannot_be_summarised_say_why(tmp_path, content, message):
         read_texts(path)
 
 
+@pytest.mark.parametrize("path", ["missing.txt", "runs/x", "C:\\texts\\a"])
+def test_a_missing_file_is_not_taken_for_a_text(path):
+    with pytest.raises(ValueError, match="there is no file or folder"):
+        read_texts(path)
+
+
 def test_languages_are_told_apart():
     assert guess_language("太阳落山了。") == "zh"
     assert guess_language("日が沈みました。") == "ja"

@@ -83,6 +83,5 @@ def articles(language: str) -> tuple[Source, ...]:
     return tuple(
         source
         for topic in TOPICS
-        if (folder / f"{topic}.toml").is_file()
         for source in parse_articles((folder / f"{topic}.toml").read_text("utf-8"))
     )

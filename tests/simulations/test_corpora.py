@@ -1,6 +1,9 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
+from prefgym.simulations.articles import TOPICS, articles
 from prefgym.simulations.corpora import CORPORA, LANGUAGES, sources
 from prefgym.simulations.scenes import ASPECTS, NUM_SCENES, phrase_book, scene
 from prefgym.simulations.tokens import content_words
@@ -12,6 +15,24 @@ def test_no_text_is_in_two_splits(language):
         splits = ("train", "validation", "test", *(("topic",) if corpus == "articles" else ()))
         ids = [source.id for split in splits for source in sources(corpus, language, split)]
         assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_there_are_eight_articles_of_each_topic(language):
+    topics = Counter(source.topic for source in articles(language))
+    assert topics == dict.fromkeys(TOPICS, 8)
+    assert len(sources("articles", language, "topic")) == 8
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_annotations_leave_a_good_summary_possible(language):
+    """Every article's plain rewordings, told in order, are accurate and coherent."""
+    for source in articles(language):
+        plain = [i for i, unit in enumerate(source.units) if unit.kind == "plain"]
+        plain.sort(key=lambda i: source.units[i].place)
+        told = {fact for i in plain for fact in source.units[i].states}
+        assert sum(source.facts[fact] for fact in told) >= 0.5 * sum(source.facts.values())
+        assert not any(source.units[i].contradicts for i in plain)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -30,11 +30,12 @@ MISSING = "\N{EN DASH}"
 
 
 class Clip(NamedTuple):
-    """A moving picture: its GIF as a data URI."""
+    """A moving picture, its GIF as a data URI, or a text."""
 
     title: str
     caption: str
-    uri: str
+    uri: str | None
+    text: str | None
 
 
 class Score(NamedTuple):
@@ -65,7 +66,7 @@ def read_clips(folder: Path) -> list[Clip]:
     """The clips that a run lists in `clips/clips.json`; none if it has no such file.
 
     Raises:
-        ValueError: if the list is damaged, or an entry is not a GIF of that folder.
+        ValueError: if the list is damaged, or an entry is not a GIF or text of that folder.
     """
     if not (folder / "clips.json").exists():
         return []
@@ -81,10 +82,13 @@ def _read_clip(folder: Path, row: JsonRow) -> Clip:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise row.fail("file", f"a file that can be read ({error.strerror})") from error
+    title, caption = row.text("title"), row.text("caption")
+    if name.endswith(".txt"):
+        return Clip(title, caption, None, content.decode("utf-8", errors="replace"))
     if not content.startswith(b"GIF8"):
         raise row.fail("file", "a GIF image")
     uri = f"data:image/gif;base64,{base64.b64encode(content).decode()}"
-    return Clip(row.text("title"), row.text("caption"), uri)
+    return Clip(title, caption, uri, None)
 
 
 def _render(log: RunLog, clips: list[Clip]) -> str:

@@ -186,7 +186,7 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._state = states[0]
         self._ended = bool(ended[0])
         info: dict[str, NDArray[np.floating]] = {"state": self._state}
-        if self._opened().annotated:
+        if self.opened.annotated:
             info["criteria"] = gains[0]
         return observations[0], float(reward(gains)[0]), self._ended, False, info
 
@@ -198,28 +198,33 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     @property
     def source(self) -> str:
         """The text to be summarised."""
-        return self._opened().text
+        return self.opened.text
 
     def text(self) -> str:
         """The summary so far."""
-        self._opened()
+        self._check_open()
         return self._reading.text(self._state)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions change something, shape (units + 1,)."""
-        self._opened()
+        self._check_open()
         return self._reading.open_actions()[0]
 
-    def _opened(self) -> Source:
+    @property
+    def opened(self) -> Source:
+        """The source that is open, with its annotations."""
+        self._check_open()
+        return self._reading.texts[int(self._state[0])]
+
+    def _check_open(self) -> None:
         if not len(self._state):
             raise gymnasium.error.ResetNeeded("no source is open: call reset() first")
-        return self._reading.texts[int(self._state[0])]
 
     def render(self) -> str | None:
         """Returns the source with its picks marked, and the summary; None without a mode."""
         if self.render_mode is None:
             return None
-        self._opened()
+        self._check_open()
         return self.render_state(self._state)
 
     def render_state(self, state: NDArray[np.float32]) -> str:
@@ -228,5 +233,5 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def html(self, state: NDArray[np.float32] | None = None) -> str:
         """Returns a compact state, or the present one, as HTML: source and summary side by side."""
-        self._opened()
+        self._check_open()
         return as_html(*self._reading.picked(self._state if state is None else state))

@@ -301,6 +301,14 @@ def test_numbers_that_are_not_finite_are_missing(run: Path) -> None:
     assert "<h3>Gold reward</h3>" in page
 
 
+def test_texts_stand_in_the_report_as_texts(run: Path) -> None:
+    (run / "clips" / "0.txt").write_text("Rain <b>fell</b>.\n\u2192 It rained.\n", encoding="utf-8")
+    clips = [{"title": "random", "file": "0.txt", "caption": "Sources."}]
+    (run / "clips" / "clips.json").write_text(json.dumps(clips))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "<pre>Rain &lt;b&gt;fell&lt;/b&gt;.\n\u2192 It rained." in page
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

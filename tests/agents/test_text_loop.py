@@ -7,8 +7,8 @@ import pytest
 from prefgym.agents.cli import main
 from prefgym.agents.loop import PreferenceLoop
 from prefgym.agents.presets import preset
-from prefgym.agents.run import create, read_metrics
-from prefgym.agents.train import train
+from prefgym.agents.run import create, read_metrics, read_progress
+from prefgym.agents.train import resume, train
 from prefgym.feedback.store import FeedbackStore
 
 ENV_ID = "prefgym/TextSummary-v0"
@@ -70,6 +70,31 @@ def test_a_learned_text_reward_sums_to_what_the_text_is_worth(tmp_path: Path) ->
     first, last = pool.observations[pool.starts[whole]], pool.next_observations[ends[whole]]
     at_once = model.reward(first, actions[: len(whole)], last, actions[: len(whole)] > 0)
     np.testing.assert_allclose(total, at_once, rtol=1e-4, atol=1e-4)
+
+
+def test_a_stopped_text_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    config = replace(small(), ppo=replace(small().ppo, kl_penalty=0.01))
+
+    class Stop(Exception):
+        pass
+
+    def stop(step: int) -> None:
+        if step > 16_000:
+            raise Stop
+
+    def models(folder: Path) -> dict[str, bytes]:
+        progress = read_progress(folder)
+        assert progress is not None
+        return {name: (folder / name).read_bytes() for name in progress.files}
+
+    train(ENV_ID, out=tmp_path / "whole", config=config)
+    with pytest.raises(Stop):
+        train(ENV_ID, out=tmp_path / "stopped", config=config, progress=stop)
+    resume(tmp_path / "stopped")
+    assert models(tmp_path / "stopped") == models(tmp_path / "whole")
+    rows = read_metrics(tmp_path / "whole")
+    moved = [row["kl_per_step"] for row in rows if row["kind"] == "stage"]
+    assert moved[-1] > 0.0
 
 
 def test_texts_can_be_compared_instead(tmp_path: Path) -> None:

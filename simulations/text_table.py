@@ -16,6 +16,7 @@ from prefgym.simulations.source import MAX_FACTS, MAX_UNITS, Source, Unit
 from prefgym.simulations.tokens import content_words, leans_on_context, length_units
 
 MAX_TERMS = 63
+STANDARD_BOUND = 5.0  # SDs; the sentences of a short source may hardly differ
 STATIC_NAMES = (
     "position",
     "length",
@@ -96,28 +97,22 @@ def text_table(
 
 
 def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, int]) -> None:
-    texts = [unit.text for unit in source.units]
-    num_units, num_sentences = len(texts), len(source.sentences)
-    content = [content_words(text) for text in (*texts, *source.sentences)]
+    num_units, num_sentences = len(source.units), len(source.sentences)
+    texts = (*(unit.text for unit in source.units), *source.sentences)
+    content = [content_words(text) for text in texts]
     vectors = tf_idf(content, content[num_units:])
-    units, sentences = vectors[:num_units], vectors[num_units:]
-    between = units @ sentences.T
-    document = _unit_length(sentences.sum(axis=0, keepdims=True))[0]
-    nearest = between.argmax(axis=1)
+    between = vectors @ vectors[num_units:].T
+    document = _unit_length(vectors[num_units:].sum(axis=0, keepdims=True))[0]
     known = set().union(*content[num_units:])
-    most = max(counts.values(), default=1)
     length = np.array([length_units(text) for text in texts], float)
     columns = {
-        "position": nearest / max(num_sentences - 1, 1),
+        "position": between.argmax(axis=1) / max(num_sentences - 1, 1),
         "length": length,
         "centrality": between.mean(axis=1),
-        "salience": units @ document,
-        "overlap": [_share(known, part) for part in content[:num_units]],
+        "salience": vectors @ document,
+        "overlap": [_share(known, part) for part in content],
         "closeness": between.max(axis=1),
-        "rarity": [
-            float(np.mean([np.log((1 + most) / (1 + counts.get(w, 0))) for w in part] or [0.0]))
-            for part in content[:num_units]
-        ],
+        "rarity": [_rarity(part, counts) for part in content],
         "leans": [leans_on_context(text) for text in texts],
         "digits": [any(character.isdigit() for character in text) for text in texts],
         "quote": [any(character in '"“”「」' for character in text) for text in texts],
@@ -126,15 +121,20 @@ def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, 
     }
     for column, name in enumerate(STATIC_NAMES):
         values = np.asarray(columns[name], float)
-        table.static[row, :num_units, column] = (
-            _standardise(values) if name in _STANDARDISED else values
-        )
-    table.similarity[row, :num_units, :num_units] = units @ units.T
-    table.length[row, :num_units] = length
-    own = [length_units(sentence) for sentence in source.sentences]
-    table.sentence_length[row] = max(float(np.mean(own)), 1.0)
-    table.unit_length[row] = max(length.mean(), 1.0)
+        if name in _STANDARDISED:
+            values = _standardise(values, values[num_units:])
+        table.static[row, :num_units, column] = values[:num_units]
+    table.similarity[row, :num_units, :num_units] = vectors[:num_units] @ vectors[:num_units].T
+    table.length[row, :num_units] = length[:num_units]
+    table.sentence_length[row] = max(length[num_units:].mean(), 1.0)
+    table.unit_length[row] = max(length[:num_units].mean(), 1.0)
     _fill_terms(table, row, content[:num_units], _term_weights(content[num_units:], counts))
+
+
+def _rarity(words: Sequence[str], counts: Mapping[str, int]) -> float:
+    """Mean over words of the logarithm of how seldom they occur elsewhere."""
+    most = max(counts.values(), default=1)
+    return float(np.mean([np.log((1 + most) / (1 + counts.get(w, 0))) for w in words] or [0.0]))
 
 
 def _term_weights(sentences: list[list[str]], counts: Mapping[str, int]) -> dict[str, float]:
@@ -211,7 +211,10 @@ def _share(known: set[str], words: Sequence[str]) -> float:
     return sum(word in known for word in words) / max(len(words), 1)
 
 
-def _standardise(values: Float64[np.ndarray, " unit"]) -> Float64[np.ndarray, " unit"]:
-    """Zero mean and unit SD within the source: what is long or rare *here*, in any language."""
-    sd = values.std()
-    return (values - values.mean()) / (sd if sd > 1e-9 else 1.0)
+def _standardise(
+    values: Float64[np.ndarray, " text"], sentences: Float64[np.ndarray, " sentence"]
+) -> Float64[np.ndarray, " text"]:
+    """In units of the source's own sentences: what is long or rare *here*, in any language."""
+    sd = sentences.std()
+    units = (values - sentences.mean()) / (sd if sd > 1e-9 else 1.0)
+    return np.clip(units, -STANDARD_BOUND, STANDARD_BOUND)

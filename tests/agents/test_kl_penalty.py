@@ -12,7 +12,7 @@ from prefgym.agents.presets import preset
 from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.simulations.source import MAX_UNITS
 from prefgym.simulations.text_observation import UNIT_SIZE
-from prefgym.simulations.text_table import LENGTH
+from prefgym.simulations.text_table import CLOSENESS
 
 ENV_ID = "prefgym/TextSummary-v0"
 
@@ -54,7 +54,7 @@ def test_the_penalty_is_what_is_missing_from_the_rewards() -> None:
 
 
 def test_what_was_shown_is_done_elsewhere_too() -> None:
-    """The longest unit is picked of every source, and then of others."""
+    """The unit closest to a sentence of the source is picked, and then of others."""
     model = build()
 
     def sights(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -63,14 +63,14 @@ def test_what_was_shown_is_done_elsewhere_too() -> None:
         observations = venv.reset()
         assert isinstance(observations, np.ndarray)
         units = observations[:, : MAX_UNITS * UNIT_SIZE].reshape(64, MAX_UNITS, UNIT_SIZE)
-        return observations, units[:, :, LENGTH].argmax(axis=1)
+        return observations, units[:, :, CLOSENESS].argmax(axis=1)
 
-    shown, longest = sights("train")
+    shown, closest = sights("train")
     generator = torch.Generator().manual_seed(0)
-    losses = clone_behaviour(model, shown, longest, num_epochs=200, generator=generator)
+    losses = clone_behaviour(model, shown, closest, num_epochs=200, generator=generator)
     assert losses[-1] < losses[0] / 2
-    elsewhere, longest = sights("test")
-    assert (trained_policy(model)(elsewhere) == longest).mean() > 0.6
+    elsewhere, closest = sights("test")
+    assert (trained_policy(model)(elsewhere) == closest).mean() > 0.6
 
 
 def test_wrong_arguments_are_refused() -> None:

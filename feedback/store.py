@@ -7,7 +7,7 @@ its last step again.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -64,11 +64,10 @@ class FeedbackStore:
                     f"feedback store must be a file, got the folder {self._name}"
                 )
         self._engine = open_engine(self._url)
-        try:
+        with ExitStack() as unless_prepared:
+            unless_prepared.callback(self.close)
             self._prepare()
-        except BaseException:
-            self.close()
-            raise
+            unless_prepared.pop_all()
 
     def __enter__(self) -> "FeedbackStore":
         return self

@@ -13,6 +13,7 @@ from prefgym.agents.evaluate import EVALUATION_SEED, Evaluation, evaluate
 from prefgym.agents.policies import Policy, random_policy, trained_policy
 from prefgym.agents.presets import BASELINES
 from prefgym.agents.report import write_report
+from prefgym.agents.report_panels import LEARNED, ORACLE, RANDOM
 from prefgym.agents.run import append_metrics, read_metrics, read_progress, truncate_metrics
 from prefgym.agents.train import TrainedRun, train_on_gold
 from prefgym.agents.vec_env import EnvInfo, describe, make_vec_env
@@ -20,8 +21,6 @@ from prefgym.simulations.following import Following, following
 from prefgym.simulations.recorded import following_statistics, load_recorded
 from prefgym.simulations.traffic_layout import LANE_WIDTH
 
-LEARNED = "PPO on the learned reward"
-ORACLE = "PPO on gold"
 NUM_ENVS = 64
 MAX_SAMPLES = 4000  # of a histogram, kept in the metrics
 DECISION_TIME = 0.5  # [s]
@@ -67,7 +66,7 @@ def finish(
     kwargs = run.config.env_kwargs
     rng = np.random.default_rng(EVALUATION_SEED)
     anything = random_policy(info.action_space, min(NUM_ENVS, episodes), rng=rng)
-    record("random", anything, kwargs)
+    record(RANDOM, anything, kwargs)
     if run.config.env_id in BASELINES:
         name, changed = BASELINES[run.config.env_id]
         record(name, anything, {**kwargs, **changed})
@@ -87,9 +86,7 @@ def finish(
     append_metrics(run.folder, rows)
     say("recording clips")
     single = random_policy(info.action_space, 1, rng=rng)
-    write_clips(
-        run.folder / "clips", run.config, {"random": single, **policies, LEARNED: run.policy}
-    )
+    write_clips(run.folder / "clips", run.config, {RANDOM: single, **policies, LEARNED: run.policy})
     return write_report(run.folder)
 
 

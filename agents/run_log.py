@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefgym.agents.json_row import JsonRow, read_json_lines, read_json_object
-
-FORMAT = 1
+from prefgym.agents.run import FORMAT
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def read_progress(folder: Path) -> Progress | None:
     document = _read_json(path)
     document.pop("format")
     try:
-        progress = Progress(**document)  # type: ignore[arg-type]
+        progress = Progress(**document)  # type: ignore[arg-type]  # JSON's own values
     except TypeError as error:
         raise RunError(f"{path} is damaged: {error}") from error
     for name in progress.files:
@@ -154,17 +154,8 @@ def write_stage(folder: Path, files: Mapping[str, bytes], progress: Progress) ->
     for name, content in files.items():
         write_atomically(folder / name, content)
         hashes[name] = hashlib.sha256(content).hexdigest()
-    finished = Progress(
-        stage=progress.stage,
-        env_steps=progress.env_steps,
-        asked=progress.asked,
-        labels=progress.labels,
-        num_fits=progress.num_fits,
-        metrics_bytes=progress.metrics_bytes,
-        files=hashes,
-    )
-    fields = {name: getattr(finished, name) for name in finished.__slots__}
-    write_json(folder / "manifest.json", {"format": FORMAT, **fields})
+    finished = replace(progress, files=hashes)
+    write_json(folder / "manifest.json", {"format": FORMAT, **asdict(finished)})
     for kind in {Path(name).parent for name in hashes}:
         for stale in (folder / kind).iterdir():
             if str(stale.relative_to(folder)) not in hashes:

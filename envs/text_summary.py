@@ -1,7 +1,7 @@
 """Summaries picked unit by unit from a source text: `prefgym/TextSummary-v0`, one reader."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -15,7 +15,7 @@ from prefgym.envs.text_render import as_ansi, as_html
 from prefgym.envs.text_sources import read_texts
 from prefgym.simulations.corpora import CORPORA, LANGUAGES, SPLITS, Corpus, Split, sources
 from prefgym.simulations.reading import Reading, reward
-from prefgym.simulations.source import Source, UnitKind
+from prefgym.simulations.source import Source
 from prefgym.simulations.text_gold import CRITERIA
 from prefgym.simulations.text_observation import (
     BOUND,
@@ -88,17 +88,8 @@ class TextConfig:
 
 def without_rewrites(source: Source) -> Source:
     """The same source with nothing to pick but its own sentences."""
-    own: UnitKind = "source"
-    return Source(
-        id=source.id,
-        language=source.language,
-        topic=source.topic,
-        title=source.title,
-        sentences=source.sentences,
-        units=tuple(unit for unit in source.units if unit.kind == own),
-        facts=source.facts,
-        annotated=source.annotated,
-    )
+    own = tuple(unit for unit in source.units if unit.kind == "source")
+    return replace(source, units=own)
 
 
 def observation_space() -> spaces.Space[NDArray[np.float32]]:

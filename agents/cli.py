@@ -1,11 +1,9 @@
-"""The command line: `prefgym demo | envs | train | evaluate | report | benchmark`."""
+"""The command line: `prefgym demo | envs | train | evaluate | report | summarize | benchmark`."""
 
-import ast
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import gymnasium as gym
 import torch
@@ -15,20 +13,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from prefgym.agents import benchmark
-from prefgym.agents.config import EnvValue, LoopConfig, PPOConfig, RunConfig
+from prefgym.agents.cli_options import (
+    DemoOptions,
+    EvaluateOptions,
+    ReportOptions,
+    ResumeOptions,
+    SummarizeOptions,
+    TrainOptions,
+    run_config,
+    split_env_kwargs,
+    train_options,
+)
+from prefgym.agents.config import RunConfig
 from prefgym.agents.finish import evaluate_config, finish
 from prefgym.agents.presets import preset
 from prefgym.agents.report import write_report
 from prefgym.agents.run import RunError, read_config, read_metrics
 from prefgym.agents.summarize import summarize
-from prefgym.agents.train import TrainedRun, load_run, rater_name, resume, train, with_rater
+from prefgym.agents.train import TrainedRun, load_run, resume, train, with_rater
 from prefgym.agents.vec_env import describe
-from prefgym.feedback.fit import FitConfig
-from prefgym.feedback.reward_model import RewardModelConfig
 
 # wide enough for the tables where the output is a file or a pipe
 console = Console(width=None if sys.stdout.isatty() else 140)
-COMMANDS = ("demo", "envs", "train", "evaluate", "report", "summarize", "benchmark")
 USAGE = """usage: prefgym COMMAND [options]
 
   demo       teach a driver from 200 comparisons, print a table, write a report
@@ -42,90 +48,13 @@ USAGE = """usage: prefgym COMMAND [options]
 prefgym COMMAND --help tells the options of each."""
 
 
-@dataclass(frozen=True)
-class TrainOptions:
-    """Train PPO on a reward model fitted to comparisons.
-
-    `--env.KEY VALUE` passes any keyword to the environment, for example
-    `--env.profile hurried` or `--env.traffic us101.csv`.
-    """
-
-    env_id: Annotated[str, tyro.conf.Positional]
-    """Any registered Gymnasium id, or module:id."""
-    rater: str = "oracle"
-    """The simulated person who answers: a teacher, or a judge where ratings are asked for."""
-    seed: int = 0
-    out: Path | None = None
-    """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
-    gold_steps: int = 0
-    """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
-    loop: LoopConfig = field(default_factory=LoopConfig)
-    ppo: PPOConfig = field(default_factory=PPOConfig)
-    reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
-    fit: FitConfig = field(default_factory=FitConfig)
-
-
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Continue a run that was stopped or killed, to the same bytes as an undisturbed one."""
-
-    resume: Path
-    """The run folder."""
-    gold_steps: int = 0
-    """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Measure a run's policy on held-out episodes."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    episodes: int = 256
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Write a run's report.html again."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-
-
-@dataclass(frozen=True)
-class SummarizeOptions:
-    """Let the policy of a text run summarise a text of your own, in any language.
-
-    There is no gold for it: nobody has said what the text's facts are.
-    """
-
-    text: Annotated[str, tyro.conf.Positional]
-    """A file, a folder of .txt and .md files, or the text itself."""
-    run: Path = Path("runs/TextSummary-v0-expert-0")
-    """A run folder of prefgym/TextSummary-v0; articles teach summaries, sunsets descriptions."""
-    budget: int = 0
-    """Sentences a summary may have; 0: four."""
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """Teach a driver from 200 comparisons by a simulated person who puts safety first."""
-
-    out: Path | None = None
-    """A new folder for the run; default: runs/demo, or runs/demo-2 ... where that exists."""
-    seed: int = 0
-    profile: str = "safety-first"
-    """comfort-first, hurried, safety-first or courteous."""
-    rater: str = "oracle"
-    gold_steps: int = 480_000
-    """Environment steps of PPO on the gold reward, the oracle."""
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exit code 0 on success, 1 on a clear error, 130 on Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(USAGE)
         return
-    if words[0] not in COMMANDS:
+    if words[0] not in RUN:
         print(f"{USAGE}\n\nerror: unknown command {words[0]!r}", file=sys.stderr)
         raise SystemExit(2)
     # one thread: as fast at these sizes, and sums do not depend on the machine's cores
@@ -192,60 +121,14 @@ def _train(words: list[str]) -> None:
         run = _with_progress("resuming", total, lambda told: resume(again.resume, progress=told))
         _finish(run, again.gold_steps)
         return
-    config = preset(words[0], env_kwargs) if words and not words[0].startswith("-") else None
-    default = (
-        TrainOptions(
-            "",
-            rater=rater_name(config),
-            loop=config.loop,
-            ppo=config.ppo,
-            reward_model=config.reward_model,
-            fit=config.fit,
-        )
-        if config
-        else TrainOptions("ENV_ID")
-    )
+    named = bool(words) and not words[0].startswith("-")
+    default = train_options(preset(words[0], env_kwargs)) if named else TrainOptions("ENV_ID")
     options = tyro.cli(TrainOptions, args=words, default=default, prog="prefgym train")
-    config = RunConfig(
-        env_id=options.env_id,
-        env_kwargs=env_kwargs,
-        seed=options.seed,
-        loop=options.loop,
-        ppo=options.ppo,
-        reward_model=options.reward_model,
-        fit=options.fit,
-    )
-    config = with_rater(config, options.rater)
+    config = run_config(options, env_kwargs)
     name = f"{options.env_id.split('/')[-1]}-{options.rater}-{options.seed}"
     folder = options.out or _free(Path("runs") / name)
     console.print(f"run folder: {folder}")
     _train_and_finish(config, folder, options.gold_steps)
-
-
-def split_env_kwargs(words: list[str]) -> tuple[dict[str, EnvValue], list[str]]:
-    """Keywords of the environment (`--env.KEY VALUE`, `--env.KEY=VALUE`), and the other words.
-
-    Raises:
-        ValueError: if a keyword has no value.
-    """
-    kwargs: dict[str, EnvValue] = {}
-    rest: list[str] = []
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        if not word.startswith("--env."):
-            rest.append(word)
-            continue
-        name, equals, value = word[6:].partition("=")
-        if not equals:
-            if not queue:
-                raise ValueError(f"--env.{name} must be followed by a value")
-            value = queue.pop(0)
-        try:
-            kwargs[name.replace("-", "_")] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            kwargs[name.replace("-", "_")] = value
-    return kwargs, rest
 
 
 def _evaluate(words: list[str]) -> None:

@@ -1,0 +1,147 @@
+"""What the commands of the command line take: a frozen dataclass for each, read by tyro."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from prefgym.agents.config import EnvValue, LoopConfig, PPOConfig, RunConfig
+from prefgym.agents.train import rater_name, with_rater
+from prefgym.feedback.fit import FitConfig
+from prefgym.feedback.reward_model import RewardModelConfig
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train PPO on a reward model fitted to comparisons.
+
+    `--env.KEY VALUE` passes any keyword to the environment, for example
+    `--env.profile hurried` or `--env.traffic us101.csv`.
+    """
+
+    env_id: Annotated[str, tyro.conf.Positional]
+    """Any registered Gymnasium id, or module:id."""
+    rater: str = "oracle"
+    """The simulated person who answers: a teacher, or a judge where ratings are asked for."""
+    seed: int = 0
+    out: Path | None = None
+    """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
+    gold_steps: int = 0
+    """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Continue a run that was stopped or killed, to the same bytes as an undisturbed one."""
+
+    resume: Path
+    """The run folder."""
+    gold_steps: int = 0
+    """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a run's policy on held-out episodes."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    episodes: int = 256
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Write a run's report.html again."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class SummarizeOptions:
+    """Let the policy of a text run summarise a text of your own, in any language.
+
+    There is no gold for it: nobody has said what the text's facts are.
+    """
+
+    text: Annotated[str, tyro.conf.Positional]
+    """A file, a folder of .txt and .md files, or the text itself."""
+    run: Path = Path("runs/TextSummary-v0-expert-0")
+    """A run folder of prefgym/TextSummary-v0; articles teach summaries, sunsets descriptions."""
+    budget: int = 0
+    """Sentences a summary may have; 0: four."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Teach a driver from 200 comparisons by a simulated person who puts safety first."""
+
+    out: Path | None = None
+    """A new folder for the run; default: runs/demo, or runs/demo-2 ... where that exists."""
+    seed: int = 0
+    profile: str = "safety-first"
+    """comfort-first, hurried, safety-first or courteous."""
+    rater: str = "oracle"
+    gold_steps: int = 480_000
+    """Environment steps of PPO on the gold reward, the oracle."""
+
+
+def train_options(config: RunConfig) -> TrainOptions:
+    """The options that give this configuration, where its environment is named."""
+    return TrainOptions(
+        "",
+        rater=rater_name(config),
+        loop=config.loop,
+        ppo=config.ppo,
+        reward_model=config.reward_model,
+        fit=config.fit,
+    )
+
+
+def run_config(options: TrainOptions, env_kwargs: Mapping[str, EnvValue]) -> RunConfig:
+    """The configuration that the options ask for.
+
+    Raises:
+        ValueError: if nobody called `options.rater` answers such questions.
+    """
+    config = RunConfig(
+        env_id=options.env_id,
+        env_kwargs=env_kwargs,
+        seed=options.seed,
+        loop=options.loop,
+        ppo=options.ppo,
+        reward_model=options.reward_model,
+        fit=options.fit,
+    )
+    return with_rater(config, options.rater)
+
+
+def split_env_kwargs(words: list[str]) -> tuple[dict[str, EnvValue], list[str]]:
+    """Keywords of the environment (`--env.KEY VALUE`, `--env.KEY=VALUE`), and the other words.
+
+    Raises:
+        ValueError: if a keyword has no value.
+    """
+    kwargs: dict[str, EnvValue] = {}
+    rest: list[str] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if not word.startswith("--env."):
+            rest.append(word)
+            continue
+        name, equals, value = word[6:].partition("=")
+        if not equals:
+            if not queue:
+                raise ValueError(f"--env.{name} must be followed by a value")
+            value = queue.pop(0)
+        try:
+            kwargs[name.replace("-", "_")] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            kwargs[name.replace("-", "_")] = value
+    return kwargs, rest

@@ -1,6 +1,5 @@
 """Classic control with one set of reward-model settings: gold return against comparisons."""
 
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.benchmark_run import benchmark_run
 from prefgym.agents.evaluate import evaluate
 from prefgym.agents.plots import Curve, curve_with_interval
 from prefgym.agents.policies import random_policy, trained_policy
 from prefgym.agents.presets import preset
-from prefgym.agents.run import read_metrics, write_atomically, write_json
+from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.statistics import Interval, iqm, stratified_bootstrap
-from prefgym.agents.train import train, train_on_gold
+from prefgym.agents.train import train_on_gold
 from prefgym.agents.vec_env import describe
 
 TASKS = ("Pendulum-v1", "CartPole-v1", "Acrobot-v1", "MountainCarContinuous-v0")
@@ -27,6 +27,12 @@ FLOOR = {  # a seed below it has failed, and is looked at by hand
     "CartPole-v1": 475.0,
     "Acrobot-v1": -120.0,
     "MountainCarContinuous-v0": 85.0,
+}
+COLUMNS = {  # of the log, kept in a cell: the kind and the key of their lines
+    "families": ("round", "family"),
+    "correlations": ("round", "correlation"),
+    "agreements": ("round", "heldout_agreement"),
+    "training_returns": ("stage", "gold_return"),
 }
 
 
@@ -60,26 +66,8 @@ def measure(cell: Cell) -> Result:
         oracle = train_on_gold(config, steps=STEPS, seed=seed)
         policy, extra = trained_policy(oracle), {"steps": oracle.num_timesteps}
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            trained = train(
-                task,
-                out=Path(folder) / "run",
-                labels=int(cell["labels"]),
-                seed=seed,
-                config=config,
-            )
-            rows = read_metrics(trained.folder)
-        policy = trained.policy
-        rounds = [row for row in rows if row["kind"] == "round"]
-        extra = {
-            "steps": trained.env_steps,
-            "answers": trained.labels,
-            "families": [row["family"] for row in rounds],
-            "correlations": [row["correlation"] for row in rounds],
-            "agreements": [row["heldout_agreement"] for row in rounds],
-            "training_returns": [row["gold_return"] for row in rows if row["kind"] == "stage"],
-            "warnings": sorted({str(r["message"]) for r in rows if r["kind"] == "warning"}),
-        }
+        learned = benchmark_run(config, labels=int(cell["labels"]), seed=seed)
+        policy, extra = learned.policy, learned.extra(COLUMNS)
     seconds = time.perf_counter() - begin
     found = evaluate(policy, task, {}, info, num_episodes=EPISODES, num_envs=10)
     return extra | {"gold_return": found.mean, "seconds": seconds}

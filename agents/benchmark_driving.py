@@ -1,6 +1,5 @@
 """Driving by four people's wishes: how close the learned reward comes, and what queries help."""
 
-import tempfile
 import time
 from collections import Counter
 from dataclasses import replace
@@ -9,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.benchmark_run import benchmark_run
+from prefgym.agents.config import EnvValue
 from prefgym.agents.evaluate import evaluate
 from prefgym.agents.plots import Curve, curve_with_interval, score_matrix
 from prefgym.agents.policies import random_policy, trained_policy
 from prefgym.agents.presets import BASELINES, preset
-from prefgym.agents.run import read_metrics, write_atomically, write_json
+from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.statistics import Interval, iqm, normalised_score, stratified_bootstrap
-from prefgym.agents.train import train, train_on_gold
+from prefgym.agents.train import train_on_gold
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.selection import SELECTIONS
 from prefgym.simulations.drivers import PROFILES
@@ -26,6 +27,11 @@ NUM_SEEDS = 5
 ORACLE_STEPS = 3_000_000
 EPISODES = 256
 HEADLINE = 200
+COLUMNS = {  # of the log, kept in a cell: the kind and the key of their lines
+    "error_rates": ("round", "error_rate"),
+    "families": ("round", "family"),
+    "agreements": ("round", "heldout_agreement"),
+}
 
 
 def run(out: Path, options: BenchmarkOptions) -> list[Path]:
@@ -73,7 +79,7 @@ def complete(results: list[Result]) -> list[Result]:
 def measure(cell: Cell) -> Result:
     """Train one policy and measure its mean gold criteria per step."""
     profile, seed = str(cell["profile"]), int(cell["seed"])
-    kwargs: dict[str, str | int | float | bool | None] = {"profile": profile}
+    kwargs: dict[str, EnvValue] = {"profile": profile}
     config = preset(ENV_ID, kwargs)
     info = describe(ENV_ID, kwargs)
     begin = time.perf_counter()
@@ -86,26 +92,13 @@ def measure(cell: Cell) -> Result:
         policy, extra = trained_policy(oracle), {"steps": oracle.num_timesteps}
     elif cell["method"] == "learned":
         loop = replace(config.loop, selection=cell["selection"])  # type: ignore[arg-type]
-        with tempfile.TemporaryDirectory() as folder:
-            trained = train(
-                ENV_ID,
-                out=Path(folder) / "run",
-                rater=str(cell["teacher"]),
-                labels=int(cell["labels"]),
-                seed=seed,
-                config=replace(config, loop=loop),
-            )
-            rows = read_metrics(trained.folder)
-        policy = trained.policy
-        rounds = [row for row in rows if row["kind"] == "round"]
-        extra = {
-            "steps": trained.env_steps,
-            "answers": trained.labels,
-            "error_rates": [row["error_rate"] for row in rounds],
-            "families": [row["family"] for row in rounds],
-            "agreements": [row.get("heldout_agreement") for row in rounds],
-            "warnings": sorted({str(r["message"]) for r in rows if r["kind"] == "warning"}),
-        }
+        learned = benchmark_run(
+            replace(config, loop=loop),
+            rater=str(cell["teacher"]),
+            labels=int(cell["labels"]),
+            seed=seed,
+        )
+        policy, extra = learned.policy, learned.extra(COLUMNS)
     seconds = time.perf_counter() - begin
     found = evaluate(policy, ENV_ID, kwargs, info, num_episodes=EPISODES, num_envs=64)
     return extra | {"criteria": found.criteria.tolist(), "seconds": seconds}

@@ -1,6 +1,5 @@
 """Realised mistake, tie and skip rates of every teacher, round by round, in real runs."""
 
-import tempfile
 from dataclasses import replace
 from math import exp, lgamma, log
 from pathlib import Path
@@ -9,10 +8,10 @@ import numpy as np
 
 from prefgym.agents.ask import candidate_queries
 from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.benchmark_run import benchmark_run
 from prefgym.agents.explore import explore
 from prefgym.agents.presets import preset
-from prefgym.agents.run import read_metrics, write_atomically, write_json
-from prefgym.agents.train import train
+from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.query import Queries
 from prefgym.simulations.raters import TEACHERS, Teacher, answer, calibrate, segment_returns
@@ -51,17 +50,9 @@ def measure(cell: Cell) -> Result:
     """The label rounds of one run."""
     config = preset(ENV_ID)
     config = replace(config, loop=replace(config.loop, steps=STEPS, held_out=0))
-    with tempfile.TemporaryDirectory() as folder:
-        trained = train(
-            ENV_ID,
-            out=Path(folder) / "run",
-            rater=str(cell["teacher"]),
-            labels=LABELS,
-            seed=int(cell["seed"]),
-            config=config,
-        )
-        rows = read_metrics(trained.folder)
-    return {"rounds": [row for row in rows if row["kind"] == "round"]}
+    rater, seed = str(cell["teacher"]), int(cell["seed"])
+    asked = benchmark_run(config, rater=rater, labels=LABELS, seed=seed)
+    return {"rounds": asked.of_kind("round")}
 
 
 def _rows(result: Result) -> list[list[str]]:

@@ -15,7 +15,7 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from prefgym.agents.run import write_json
+from prefgym.agents.run import write_atomically, write_json
 
 console = Console()
 NAMES = ("driving", "control", "speed", "resume", "teachers")
@@ -94,3 +94,8 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """A GitHub table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_page(path: Path, paragraphs: list[str]) -> None:
+    """Write a Markdown page."""
+    write_atomically(path, ("\n\n".join(paragraphs) + "\n").encode())

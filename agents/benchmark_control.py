@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.benchmark import (
+    BenchmarkOptions,
+    Cell,
+    Result,
+    markdown_table,
+    run_cells,
+    write_page,
+)
 from prefgym.agents.benchmark_run import benchmark_run
 from prefgym.agents.evaluate import evaluate
 from prefgym.agents.plots import Curve, curve_with_interval
@@ -93,7 +100,7 @@ def _write(out: Path, results: list[Result], tasks: tuple[str, ...]) -> list[Pat
     pictures = [out / f"control-{task}.png" for task in tasks]
     for task, path in zip(tasks, pictures, strict=True):
         write_atomically(path, _curve(_conditions(results, task), task))
-    write_atomically(out / "control.md", ("\n\n".join(text) + "\n").encode())
+    write_page(out / "control.md", text)
     write_json(out / "control.json", results)
     return [*pictures, out / "control.md", out / "control.json"]
 

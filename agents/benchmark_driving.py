@@ -4,10 +4,18 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.benchmark import (
+    BenchmarkOptions,
+    Cell,
+    Result,
+    markdown_table,
+    run_cells,
+    write_page,
+)
 from prefgym.agents.benchmark_run import benchmark_run
 from prefgym.agents.config import EnvValue
 from prefgym.agents.evaluate import evaluate
@@ -32,6 +40,14 @@ COLUMNS = {  # of the log, kept in a cell: the kind and the key of their lines
     "families": ("round", "family"),
     "agreements": ("round", "heldout_agreement"),
 }
+
+
+class Condition(NamedTuple):
+    """Who taught, with how many comparisons, chosen how."""
+
+    teacher: str
+    labels: int
+    selection: str
 
 
 def run(out: Path, options: BenchmarkOptions) -> list[Path]:
@@ -91,7 +107,7 @@ def measure(cell: Cell) -> Result:
         oracle = train_on_gold(config, steps=ORACLE_STEPS, seed=seed)
         policy, extra = trained_policy(oracle), {"steps": oracle.num_timesteps}
     elif cell["method"] == "learned":
-        loop = replace(config.loop, selection=cell["selection"])  # type: ignore[arg-type]
+        loop = replace(config.loop, selection=cell["selection"])  # type: ignore[arg-type]  # a Selection: see `cells`
         learned = benchmark_run(
             replace(config, loop=loop),
             rater=str(cell["teacher"]),
@@ -111,37 +127,42 @@ def gold(row: Result, profile: str) -> float:
     return float(PROFILES[profile].weights_array() @ np.array(criteria, float))
 
 
+def _matching(results: list[Result], **wanted: object) -> list[Result]:
+    return [row for row in results if all(row[key] == value for key, value in wanted.items())]
+
+
 def _table(results: list[Result], **wanted: object) -> np.ndarray:
     """Gold per step, shape (profile, seed), of all cells that match."""
-    rows = [row for row in results if all(row[key] == value for key, value in wanted.items())]
+    rows = _matching(results, **wanted)
     return np.array(
         [[gold(row, p) for row in rows if row["profile"] == p] for p in PROFILES], float
     )
 
 
-def scores(results: list[Result], floor: str, **wanted: object) -> np.ndarray:
+def scores(results: list[Result], floor: str, condition: Condition) -> np.ndarray:
     """Normalised scores (profile, seed): 0 is the floor's mean, 1 the oracle's."""
     low = _table(results, method=floor).mean(axis=1)
     high = _table(results, method="gold").mean(axis=1)
-    values = _table(results, method="learned", **wanted)
+    values = _table(results, method="learned", **condition._asdict())
     return np.stack([normalised_score(v, a, b) for v, a, b in zip(values, low, high, strict=True)])
+
+
+def _interval(
+    results: list[Result], floor: str, condition: Condition, *, rng: np.random.Generator
+) -> Interval:
+    return stratified_bootstrap(scores(results, floor, condition), iqm, rng=rng)
 
 
 def write(out: Path, results: list[Result]) -> list[Path]:
     """Write the tables, the cross-evaluation matrix and the curves."""
     rng = np.random.default_rng(0)
-
-    def interval(floor: str, **wanted: object) -> Interval:
-        return stratified_bootstrap(scores(results, floor, **wanted), iqm, rng=rng)
-
     conditions = list(
         dict.fromkeys(
-            (str(r["teacher"]), int(str(r["labels"])), str(r["selection"]))
-            for r in results
-            if r["method"] == "learned"
+            Condition(str(row["teacher"]), int(str(row["labels"])), str(row["selection"]))
+            for row in _matching(results, method="learned")
         )
     )
-    rows = [_row(results, interval, *condition) for condition in conditions]
+    rows = [_row(results, condition, rng=rng) for condition in conditions]
     header = ["rater", "comparisons", "selection", "S_idm IQM", "95 %", "S_random IQM", "95 %"]
     header += [f"S_idm {name}" for name in PROFILES] + ["flips", "runs"]
     text = [
@@ -156,38 +177,25 @@ def write(out: Path, results: list[Result]) -> list[Path]:
         "## Cross-evaluation",
         *_matrix(out, results),
     ]
-    curves = [
-        Curve(
-            selection,
-            list(numbers),
-            [interval("idm", teacher="oracle", labels=n, selection=selection) for n in numbers],
-        )
-        for selection in SELECTIONS
-        if (numbers := [n for n in LABELS if ("oracle", n, selection) in conditions])
-    ]
-    picture = curve_with_interval(
-        curves,
-        title="Driving",
-        xlabel="comparisons",
-        ylabel="S_idm (IQM, 95 % interval)",
-        references={"IDM driver": 0.0, "PPO on gold": 1.0},
-    )
-    write_atomically(out / "driving-curves.png", picture)
-    write_atomically(out / "driving.md", ("\n\n".join(text) + "\n").encode())
+    write_atomically(out / "driving-curves.png", _curves(results, conditions, rng=rng))
+    write_page(out / "driving.md", text)
     write_json(out / "driving.json", results)
     return [out / name for name in ("driving.md", "driving.json", "driving-curves.png")]
 
 
-def _row(results, interval, teacher: str, labels: int, selection: str) -> list[str]:  # type: ignore[no-untyped-def]
-    wanted = {"teacher": teacher, "labels": labels, "selection": selection}
-    idm, floor = interval("idm", **wanted), interval("random", **wanted)
-    each = scores(results, "idm", **wanted)
-    cells_run = [r for r in results if all(r[key] == value for key, value in wanted.items())]
-    flips = [e for r in cells_run for e in r["error_rates"] if e is not None]
+def _row(results: list[Result], condition: Condition, *, rng: np.random.Generator) -> list[str]:
+    idm = _interval(results, "idm", condition, rng=rng)
+    floor = _interval(results, "random", condition, rng=rng)
+    each = scores(results, "idm", condition)
+    flips: list[float] = []
+    for row in _matching(results, **condition._asdict()):
+        rates = row["error_rates"]
+        assert isinstance(rates, list)
+        flips += [rate for rate in rates if rate is not None]
     return [
-        teacher,
-        str(labels),
-        selection,
+        condition.teacher,
+        str(condition.labels),
+        condition.selection,
         f"{idm.estimate:.2f}",
         f"[{idm.low:.2f}, {idm.high:.2f}]",
         f"{floor.estimate:.3f}",
@@ -196,6 +204,26 @@ def _row(results, interval, teacher: str, labels: int, selection: str) -> list[s
         f"{np.mean(flips):.0%}",
         str(each.size),
     ]
+
+
+def _curves(
+    results: list[Result], conditions: list[Condition], *, rng: np.random.Generator
+) -> bytes:
+    """S_idm over the number of comparisons, a curve for each way to choose them."""
+    curves = []
+    for selection in SELECTIONS:
+        points = [Condition("oracle", labels, selection) for labels in LABELS]
+        points = [point for point in points if point in conditions]
+        if points:
+            intervals = [_interval(results, "idm", point, rng=rng) for point in points]
+            curves.append(Curve(selection, [point.labels for point in points], intervals))
+    return curve_with_interval(
+        curves,
+        title="Driving",
+        xlabel="comparisons",
+        ylabel="S_idm (IQM, 95 % interval)",
+        references={"IDM driver": 0.0, "PPO on gold": 1.0},
+    )
 
 
 def _gold_table(results: list[Result]) -> str:

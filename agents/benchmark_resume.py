@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from prefgym.agents.benchmark import BenchmarkOptions, markdown_table
-from prefgym.agents.run import RunError, read_progress, write_atomically
+from prefgym.agents.benchmark import BenchmarkOptions, markdown_table, write_page
+from prefgym.agents.run import RunError, read_progress
 
 NUM_KILLS = 20
 SETTINGS = [
@@ -59,7 +59,7 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
         markdown_table(["kill", "at s", "killed", "finished stages", *expected], rows),
         f"{kills - different} of {kills} resumed runs end with the same bytes.",
     ]
-    write_atomically(out / "resume.md", ("\n\n".join(text) + "\n").encode())
+    write_page(out / "resume.md", text)
     return [out / "resume.md"]
 
 

@@ -7,11 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from prefgym.agents.ask import candidate_queries
-from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, markdown_table, run_cells
+from prefgym.agents.benchmark import (
+    BenchmarkOptions,
+    Cell,
+    Result,
+    markdown_table,
+    run_cells,
+    write_page,
+)
 from prefgym.agents.benchmark_run import benchmark_run
 from prefgym.agents.explore import explore
 from prefgym.agents.presets import preset
-from prefgym.agents.run import write_atomically, write_json
+from prefgym.agents.run import write_json
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.query import Queries
 from prefgym.simulations.raters import TEACHERS, Teacher, answer, calibrate, segment_returns
@@ -41,7 +48,7 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
         "Answers to 5,000 queries that stay the same when every reward r becomes a r + b:",
         markdown_table(["teacher", *(f"a = {a:g}, b = {b:g}" for a, b in SCALES)], invariance),
     ]
-    write_atomically(out / "teachers.md", ("\n\n".join(text) + "\n").encode())
+    write_page(out / "teachers.md", text)
     write_json(out / "teachers.json", results)
     return [out / "teachers.md", out / "teachers.json"]
 

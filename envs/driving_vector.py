@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from prefgym.envs.driving import (
     DrivingConfig,
+    DrivingEnv,
     actions_array,
     check_render_mode,
     draw,
     observation_space,
 )
-from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv
+from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv, check_num_envs
 from prefgym.simulations import traffic
 from prefgym.simulations.drivers import CRITERIA, DriverProfile
 from prefgym.simulations.traffic_observation import OBSERVATION_NAMES
@@ -90,12 +91,10 @@ def driving_vector_env(
 ) -> WorldsVectorEnv:
     """A batch of `DrivingEnv`, of the same keywords."""
     config = DrivingConfig(scenario, density, profile, actions, driver, traffic)
-    if num_envs < 1:
-        raise ValueError(f"num_envs must be at least 1, got {num_envs}")
     return WorldsVectorEnv(
-        DrivingWorlds(config, num_envs),
+        DrivingWorlds(config, check_num_envs(num_envs)),
         num_envs,
         autoreset_mode=autoreset_mode,
         render_mode=check_render_mode(render_mode),
-        metadata={"render_modes": ["rgb_array"], "render_fps": 2},
+        metadata=DrivingEnv.metadata,
     )

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from prefgym.envs.text_render import as_ansi
 from prefgym.envs.text_summary import (
-    RENDER_MODES,
     WEIGHTS,
     TextConfig,
+    TextSummaryEnv,
     check_render_mode,
     observation_space,
 )
-from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv
+from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv, check_num_envs
 from prefgym.simulations.corpora import Corpus, Split
 from prefgym.simulations.reading import reward
 from prefgym.simulations.text_gold import CRITERIA
@@ -93,17 +93,15 @@ class TextSummaryVectorEnv(WorldsVectorEnv):
         budget: int = 0,
         text: str | Path | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
-        self._text_worlds = TextWorlds(
-            TextConfig(corpus, language, split, rewrites, budget, text), num_envs
-        )
+        check_num_envs(num_envs)
+        config = TextConfig(corpus, language, split, rewrites, budget, text)
+        self._text_worlds = TextWorlds(config, num_envs)
         super().__init__(
             self._text_worlds,
             num_envs,
             autoreset_mode=autoreset_mode,
             render_mode=check_render_mode(render_mode),
-            metadata={"render_modes": list(RENDER_MODES), "render_fps": 1},
+            metadata=TextSummaryEnv.metadata,
         )
 
     def action_masks(self) -> NDArray[np.bool_]:

@@ -59,6 +59,13 @@ class Worlds(Protocol):
         ...
 
 
+def check_num_envs(num_envs: int) -> int:
+    """Returns the number of environments, if there is one at least."""
+    if num_envs < 1:
+        raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+    return num_envs
+
+
 class WorldsVectorEnv(VectorEnv[Observations, ArrayLike, NDArray[np.float64] | NDArray[np.bool_]]):
     """The native vector form of an environment: world i has the bytes of the single form.
 
@@ -75,10 +82,8 @@ class WorldsVectorEnv(VectorEnv[Observations, ArrayLike, NDArray[np.float64] | N
         render_mode: str | None,
         metadata: dict[str, object],
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
         self.worlds = worlds
-        self.num_envs = num_envs
+        self.num_envs = check_num_envs(num_envs)
         self.render_mode = render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         if self.autoreset_mode == AutoresetMode.DISABLED:

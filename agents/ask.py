@@ -173,7 +173,7 @@ def _ask_comparisons(
     rng: np.random.Generator,
 ) -> Asked:
     """Skips are asked but spend no label."""
-    num_candidates = max(loop.candidates * num_labels, MAX_ASKED * num_labels)
+    num_candidates = max(loop.candidates, MAX_ASKED) * num_labels
     candidates = candidate_queries(pool, old, num_candidates, loop, rng=rng)
     rater.prepare(candidates)
     order = select(candidates, MAX_ASKED * num_labels, loop.selection, model, rng=rng)

@@ -25,7 +25,6 @@ SENSES_SCALE = 3.0
 RHYTHM_SCALE = 0.25  # coefficient of variation of sentence lengths that is lively enough
 # a reader's taste: weights of the four criteria, wanted length / (budget x mean unit), its width
 TASTE_LENGTH, TASTE_WIDTH = 4, 5
-NUM_TASTES = 6
 
 Picks = Int64[np.ndarray, " pick"]
 Taste = Float64[np.ndarray, " taste"]

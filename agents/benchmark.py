@@ -46,7 +46,11 @@ class BenchmarkOptions:
 
 
 def main(words: list[str]) -> None:
-    """Run the benchmark that the words name."""
+    """Run the benchmark that the words name.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
     options = tyro.cli(BenchmarkOptions, args=words, prog="prefgym benchmark")
     if options.name not in NAMES:
         raise ValueError(f"benchmark must be one of {', '.join(NAMES)}, got {options.name!r}")

@@ -64,7 +64,11 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
-    """SHA-256 of a finished run's policy, reward model and store."""
+    """SHA-256 of a finished run's policy, reward model and store.
+
+    Raises:
+        RunError: if no stage is finished.
+    """
     progress = read_progress(folder)
     if progress is None:
         raise RunError(f"{folder} has no finished stage")

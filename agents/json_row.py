@@ -12,7 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class JsonRow:
-    """One JSON object and where it stands, with typed access to its keys."""
+    """One JSON object and where it stands, with typed access to its keys.
+
+    Whatever does not fit is refused with the ValueError that `fail` words.
+    """
 
     place: str
     values: Mapping[str, object]

@@ -16,7 +16,11 @@ Policy = Callable[[Any], np.ndarray]
 
 
 def sample_actions(space: gym.Space[Any], num_envs: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Uniform random actions; unbounded Box sides count as [-1, 1]."""
+    """Uniform random actions; unbounded Box sides count as [-1, 1].
+
+    Raises:
+        TypeError: if the space is Dict, Tuple or another whose actions are no array.
+    """
     match space:
         case spaces.Discrete():
             return rng.integers(space.start, space.start + space.n, size=num_envs)
@@ -58,7 +62,11 @@ def held_policy(space: gym.Space[Any], num_envs: int, *, rng: np.random.Generato
 def explorer(
     kind: str, space: gym.Space[Any], num_envs: int, *, rng: np.random.Generator
 ) -> Policy:
-    """The behaviour that a first label round shows: "held" or "styles"."""
+    """The behaviour that a first label round shows: "held" or "styles".
+
+    Raises:
+        ValueError: if it is neither.
+    """
     if kind == "styles":
         return held_styles(num_envs, rng=rng)
     if kind == "held":

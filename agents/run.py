@@ -199,7 +199,11 @@ def truncate_metrics(folder: Path, size: int) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, object]]:
-    """Every line of the run's metrics."""
+    """Every line of the run's metrics.
+
+    Raises:
+        RunError: if a line is damaged.
+    """
     path = folder / "metrics.jsonl"
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]

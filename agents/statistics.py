@@ -34,6 +34,9 @@ def iqm(scores: NDArray[np.float64] | Sequence[float]) -> NDArray[np.float64]:
     Args:
         scores: (..., score).
 
+    Raises:
+        ValueError: if there is no score.
+
     >>> float(iqm([0.0, 1.0, 3.0, 100.0]))
     2.0
     """
@@ -63,6 +66,9 @@ def stratified_bootstrap(
         statistic: a function of (..., score) that reduces the last axis, where all tasks and
             seeds lie in one row.
         confidence: probability that the interval is to cover.
+
+    Raises:
+        ValueError: if the scores are no table of finite numbers, or a setting is out of range.
     """
     table = np.asarray(scores, dtype=np.float64)
     if table.ndim != 2 or table.size == 0:

@@ -146,7 +146,11 @@ def observation_space() -> spaces.Space[NDArray[np.float32]]:
 
 
 def check_render_mode(render_mode: str | None) -> str | None:
-    """Returns the render mode, if it is one."""
+    """Returns the render mode, if it is one.
+
+    Raises:
+        ValueError: if the environment cannot draw that way.
+    """
     if render_mode not in (None, "rgb_array"):
         raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
     return render_mode
@@ -176,6 +180,9 @@ def actions_array(actions: Action, shape: tuple[int, ...]) -> NDArray[np.float64
 
     Args:
         shape: that the actions must have.
+
+    Raises:
+        ValueError: if they have another.
     """
     array = np.ascontiguousarray(actions, dtype=np.float64)
     if array.shape != shape and not (shape == () and array.shape == (1,)):
@@ -244,7 +251,12 @@ class DrivingEnv(gymnasium.Env[NDArray[np.float32], Action]):
     def step(
         self, action: Action
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, NDArray[np.floating]]]:
-        """Drives for half a second."""
+        """Drives for half a second.
+
+        Raises:
+            ResetNeeded: if no episode has begun.
+            ValueError: if the action is not in the action space.
+        """
         if self._steps < 0:
             raise gymnasium.error.ResetNeeded("step() needs an episode: call reset() first")
         commands = actions_array(action, self._action_shape).reshape(1, -1)

@@ -89,7 +89,11 @@ def driving_vector_env(
     driver: Literal["agent", "idm"] = "agent",
     traffic: str | Path | None = None,
 ) -> WorldsVectorEnv:
-    """A batch of `DrivingEnv`, of the same keywords."""
+    """A batch of `DrivingEnv`, of the same keywords.
+
+    Raises:
+        ValueError: if a keyword is not allowed, or there is to be no environment.
+    """
     config = DrivingConfig(scenario, density, profile, actions, driver, traffic)
     return WorldsVectorEnv(
         DrivingWorlds(config, check_num_envs(num_envs)),

@@ -98,7 +98,11 @@ def observation_space() -> spaces.Space[NDArray[np.float32]]:
 
 
 def check_render_mode(render_mode: str | None) -> str | None:
-    """Returns the render mode, if it is one."""
+    """Returns the render mode, if it is one.
+
+    Raises:
+        ValueError: if the environment cannot write that way.
+    """
     if render_mode not in (None, *RENDER_MODES):
         raise ValueError(f"render_mode must be None or 'ansi', got {render_mode!r}")
     return render_mode

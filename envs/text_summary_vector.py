@@ -48,7 +48,11 @@ class TextWorlds:
             self.reading.start(world, number, outcome.observations[world], outcome.states[world])
 
     def step(self, actions: ArrayLike) -> Outcome:
-        """Lets every reader pick a unit, or stop."""
+        """Lets every reader pick a unit, or stop.
+
+        Raises:
+            ValueError: if the actions are not one whole number per reader.
+        """
         chosen = np.asarray(actions)
         if chosen.shape != (self.reading.num_worlds,) or not np.issubdtype(
             chosen.dtype, np.integer

@@ -60,7 +60,11 @@ class Worlds(Protocol):
 
 
 def check_num_envs(num_envs: int) -> int:
-    """Returns the number of environments, if there is one at least."""
+    """Returns the number of environments, if there is one at least.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if num_envs < 1:
         raise ValueError(f"num_envs must be at least 1, got {num_envs}")
     return num_envs
@@ -106,7 +110,11 @@ class WorldsVectorEnv(VectorEnv[Observations, ArrayLike, NDArray[np.float64] | N
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, object] | None = None,
     ) -> tuple[Observations, dict[str, NDArray[np.generic]]]:
-        """Begins an episode in every world."""
+        """Begins an episode in every world.
+
+        Raises:
+            ValueError: if there is not one seed per world.
+        """
         if seed is None:
             seeds: list[int | None] = [None] * self.num_envs
         elif isinstance(seed, (int, np.integer)):
@@ -137,7 +145,11 @@ class WorldsVectorEnv(VectorEnv[Observations, ArrayLike, NDArray[np.float64] | N
         NDArray[np.bool_],
         dict[str, object],
     ]:
-        """Moves every world by one action."""
+        """Moves every world by one action.
+
+        Raises:
+            ResetNeeded: if no episode has begun.
+        """
         if not self._generators:
             raise gymnasium.error.ResetNeeded("step() needs an episode: call reset() first")
         outcome = self.worlds.step(actions)

@@ -41,7 +41,11 @@ EVENTS = sa.Table(
 
 
 def database_url(url_or_path: str | Path) -> sa.URL:
-    """A file's or a database's URL, with the driver that prefgym installs."""
+    """A file's or a database's URL, with the driver that prefgym installs.
+
+    Raises:
+        ValueError: if it looks like a URL and is none.
+    """
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return sa.URL.create("sqlite", database=str(url_or_path))
     try:
@@ -54,7 +58,11 @@ def database_url(url_or_path: str | Path) -> sa.URL:
 
 
 def open_engine(url: sa.URL) -> sa.Engine:
-    """A pool of connections; all that SQLite needs said is said here."""
+    """A pool of connections; all that SQLite needs said is said here.
+
+    Raises:
+        ValueError: if the database is neither SQLite nor PostgreSQL, or its driver is missing.
+    """
     backend = url.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
         raise ValueError(f"feedback store must be in sqlite or postgresql, got {backend}")
@@ -108,7 +116,12 @@ def rewrite_sqlite(path: Path) -> None:
 
 @contextmanager
 def translated_errors(name: str, action: str) -> Iterator[None]:
-    """The database's errors as Python's own, with the store's name."""
+    """The database's errors as Python's own, with the store's name.
+
+    Raises:
+        ValueError: if the file is no database, or a damaged one.
+        OSError: if the database refuses or fails.
+    """
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:

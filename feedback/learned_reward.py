@@ -60,7 +60,11 @@ class LearnedReward(gym.Wrapper[ObsType, ActType, ObsType, ActType]):
         return observation, info
 
     def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, object]]:
-        """Step the environment; the reward is the learned one."""
+        """Step the environment; the reward is the learned one.
+
+        Raises:
+            ResetNeeded: if no episode has begun.
+        """
         if self._observation is None:
             raise gym.error.ResetNeeded("step() needs an episode: call reset() first")
         taken = _batch_of_one(action)

@@ -42,7 +42,11 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Step; an episode's end also reports its learned return in `info["episode"]`."""
+        """Step; an episode's end also reports its learned return in `info["episode"]`.
+
+        Raises:
+            ResetNeeded: if no episode has begun.
+        """
         if self._observations is None or self._actions is None:
             raise ResetNeeded("step() needs an episode: call reset() first")
         observations, gold, dones, infos = self.venv.step_wait()

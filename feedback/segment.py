@@ -64,7 +64,11 @@ class Segments:
 
 
 def stack(parts: Sequence[dict[str, np.ndarray]]) -> Segments:
-    """The inverse of `Segments.arrays`, for several segments."""
+    """The inverse of `Segments.arrays`, for several segments.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if not parts:
         raise ValueError("at least one segment is needed, got none")
     names = set(parts[0])

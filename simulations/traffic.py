@@ -166,7 +166,11 @@ class Traffic:
         actions: Float64[np.ndarray, "world part"],
         weights: Float64[np.ndarray, " criterion"],
     ) -> Outcome:
-        """Moves all worlds by one decision; the arrays returned are the caller's to keep."""
+        """Moves all worlds by one decision; the arrays returned are the caller's to keep.
+
+        Raises:
+            ValueError: if an action is not in the action space; then nothing has moved.
+        """
         outcome = self.empty_outcome()
         invalid = step_worlds(
             actions,

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import scipy.stats
 
-from prefgym.simulations.judges import JUDGES, Judge, find_judge, rate
+from prefgym.simulations.judges import JUDGES, Judge, find_judge, level_prob, rate
 
 
 def test_an_exact_judge_reads_the_criterion_off():
@@ -19,13 +22,54 @@ def test_ratings_are_levels_and_their_noise_is_as_asked():
     assert found.mean() == pytest.approx(3.0, abs=0.01)
 
 
+def test_default_thresholds_round_to_the_nearest_level():
+    criteria = np.random.default_rng(0).random((2000, 3))
+    judge = Judge("plain", noise=0.5, bias=0.3, insight=0.8)
+    noise = 0.5 * np.random.default_rng(1).standard_normal(criteria.shape)
+    latent = 3 + 0.8 * (4 * criteria - 2) + 0.3 + noise
+    found = rate(judge, criteria, rng=np.random.default_rng(1))
+    np.testing.assert_array_equal(found, np.clip(np.rint(latent), 1, 5))
+
+
+def test_the_level_counts_the_thresholds_below():
+    """Latents 1, 2, 2.2, 3, 4.6 and 5; one that lies at a threshold has not passed it."""
+    judge = Judge("own scale", noise=0.0, thresholds=(1.2, 2.0, 3.0, 4.8))
+    criteria = np.array([[0.0, 0.25, 0.3, 0.5, 0.9, 1.0]])
+    found = rate(judge, criteria, rng=np.random.default_rng(0))
+    assert found.tolist() == [[1.0, 2.0, 3.0, 3.0, 4.0, 5.0]]
+    halves = rate(JUDGES["exact"], np.array([[0.125, 0.375]]), rng=np.random.default_rng(0))
+    assert halves.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("name", ["expert", "lenient", "crowd"])
+@pytest.mark.parametrize("criterion", [0.0, 0.45, 0.8])
+def test_levels_come_as_often_as_the_normal_distribution_says(name, criterion):
+    judge = JUDGES[name]
+    latent = 3 + judge.insight * (4 * criterion - 2) + judge.bias
+    up_to = scipy.stats.norm.cdf(
+        np.array([-np.inf, *judge.thresholds, np.inf]), latent, judge.noise
+    )
+    prob = np.diff(up_to)
+    np.testing.assert_allclose(level_prob(judge, np.array([[criterion]]))[0, 0], prob, atol=1e-12)
+    found = rate(judge, np.full((50_000, 1), criterion), rng=np.random.default_rng(0))
+    counts = [(found == level).sum() for level in range(1, 6)]
+    for count, p in zip(counts, prob, strict=True):
+        assert scipy.stats.binomtest(int(count), 50_000, min(p, 1.0)).pvalue > 1e-4
+
+
+def test_without_noise_there_are_no_probabilities():
+    with pytest.raises(ValueError, match="noise of judge 'exact' must be > 0"):
+        level_prob(JUDGES["exact"], np.array([[0.5]]))
+
+
 def test_a_lenient_judge_rates_higher():
     criteria = np.full((5000, 1), 0.4)
     strict, lenient = (
-        rate(JUDGES[name], criteria, rng=np.random.default_rng(0)).mean()
-        for name in ("expert", "lenient")
+        rate(judge, criteria, rng=np.random.default_rng(0)).mean()
+        for judge in (Judge("strict"), Judge("lenient", bias=0.8))
     )
     assert lenient - strict == pytest.approx(0.8, abs=0.05)
+    assert JUDGES["lenient"] == replace(JUDGES["expert"], name="lenient", bias=0.8)
 
 
 def test_without_insight_ratings_tell_nothing():
@@ -38,6 +82,9 @@ def test_without_insight_ratings_tell_nothing():
 def test_wrong_judges_and_criteria_are_refused():
     with pytest.raises(ValueError, match=r"insight of judge 'x' must be in \[0, 1\], got 2"):
         Judge("x", insight=2.0)
+    for thresholds in ((1.5, 2.5, 2.5, 4.5), (4.0, 3.0, 2.0, 1.0), (1.0, 2.0, 3.0, np.inf)):
+        with pytest.raises(ValueError, match="thresholds of judge 'x' must be four finite, inc"):
+            Judge("x", thresholds=thresholds)
     with pytest.raises(ValueError, match="judge must be one of exact, expert"):
         find_judge("oracle")
     with pytest.raises(ValueError, match=r"criteria must lie in \[0, 1\]"):

@@ -7,7 +7,7 @@ from typing import Literal, get_type_hints
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.reward_model import RewardModelConfig
 from prefgym.feedback.selection import Selection
-from prefgym.simulations.judges import Judge
+from prefgym.simulations.judges import EXPERT, Judge
 from prefgym.simulations.raters import Teacher
 
 EnvValue = str | int | float | bool | None
@@ -103,7 +103,7 @@ class RunConfig:
     env_kwargs: Mapping[str, EnvValue] = field(default_factory=dict)
     seed: int = 0
     teacher: Teacher = field(default_factory=lambda: Teacher("oracle"))
-    judge: Judge = field(default_factory=lambda: Judge("expert"))
+    judge: Judge = EXPERT
     loop: LoopConfig = field(default_factory=LoopConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)

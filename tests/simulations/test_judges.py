@@ -62,6 +62,24 @@ def test_without_noise_there_are_no_probabilities():
         level_prob(JUDGES["exact"], np.array([[0.5]]))
 
 
+def agreement(reference, said):
+    """Share of pairs that the reference decides which are ordered alike; ties count half."""
+    first, second = np.triu_indices(len(reference), 1)
+    expected = np.sign(reference[first] - reference[second])
+    found = np.sign(said[first] - said[second])
+    return ((1 + expected * found) / 2)[expected != 0].mean()
+
+
+def test_two_experts_agree_as_people_do_and_the_crowd_by_chance():
+    """Criteria with about the mean (0.59) and SD (0.27) of SummEval's coherence."""
+    rng = np.random.default_rng(0)
+    criteria = rng.beta(1.4, 1.0, size=(1500, 1))
+    one, two = (rate(JUDGES["expert"], criteria, rng=rng)[:, 0] for _ in range(2))
+    assert 0.72 < agreement(one, two) < 0.88
+    worker = rate(JUDGES["crowd"], criteria, rng=rng)[:, 0]
+    assert agreement(criteria[:, 0], worker) == pytest.approx(0.5, abs=0.03)
+
+
 def test_a_lenient_judge_rates_higher():
     criteria = np.full((5000, 1), 0.4)
     strict, lenient = (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prefgym.envs.text_render import as_ansi, as_html
 from prefgym.envs.text_sources import read_texts
 from prefgym.simulations.corpora import CORPORA, LANGUAGES, SPLITS, Corpus, Split, sources
+from prefgym.simulations.encoders import ENCODERS, EncoderName, find_encoder
 from prefgym.simulations.reading import Reading, reward
 from prefgym.simulations.source import Source
 from prefgym.simulations.text_gold import CRITERIA
@@ -48,6 +49,8 @@ class TextConfig:
         budget: units a summary may have; 0: 5 for sunsets, 4 for anything else.
         text: a text of one's own in place of a corpus: a string, a file, or a folder of files.
             There is no gold for it.
+        encoder: what tells how alike sentences are: "words" they share, weighted by TF-IDF, or
+            "wordllama", sentence embeddings (pip install 'prefgym[text]').
     """
 
     corpus: Corpus = "sunsets"
@@ -56,12 +59,14 @@ class TextConfig:
     rewrites: bool = True
     budget: int = 0
     text: str | Path | None = None
+    encoder: EncoderName = "words"
 
     def __post_init__(self) -> None:
         for name, value, known in (
             ("corpus", self.corpus, CORPORA),
             ("language", self.language, (*LANGUAGES, "both")),
             ("split", self.split, SPLITS),
+            ("encoder", self.encoder, ENCODERS),
         ):
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
@@ -83,7 +88,8 @@ class TextConfig:
     def reading(self, num_worlds: int) -> Reading:
         """Readers of these texts, not yet started."""
         budget = self.budget or (OWN_BUDGET if self.text is not None else BUDGETS[self.corpus])
-        return Reading(num_worlds, self.sources(), budget, np.array(DEFAULT_TASTE))
+        encoder, taste = find_encoder(self.encoder), np.array(DEFAULT_TASTE)
+        return Reading(num_worlds, self.sources(), budget, taste, encoder)
 
 
 def without_rewrites(source: Source) -> Source:
@@ -138,8 +144,9 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         rewrites: bool = True,
         budget: int = 0,
         text: str | Path | None = None,
+        encoder: EncoderName = "words",
     ) -> None:
-        self.config = TextConfig(corpus, language, split, rewrites, budget, text)
+        self.config = TextConfig(corpus, language, split, rewrites, budget, text, encoder)
         self.render_mode = check_render_mode(render_mode)
         self.criteria: tuple[str, ...] = CRITERIA
         self.weights = np.array(WEIGHTS)

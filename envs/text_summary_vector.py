@@ -19,6 +19,7 @@ from prefgym.envs.text_summary import (
 )
 from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv, check_num_envs
 from prefgym.simulations.corpora import Corpus, Split
+from prefgym.simulations.encoders import EncoderName
 from prefgym.simulations.reading import reward
 from prefgym.simulations.text_gold import CRITERIA
 from prefgym.simulations.text_observation import OBSERVATION_NAMES, OBSERVATION_SIZE
@@ -96,9 +97,10 @@ class TextSummaryVectorEnv(WorldsVectorEnv):
         rewrites: bool = True,
         budget: int = 0,
         text: str | Path | None = None,
+        encoder: EncoderName = "words",
     ) -> None:
         check_num_envs(num_envs)
-        config = TextConfig(corpus, language, split, rewrites, budget, text)
+        config = TextConfig(corpus, language, split, rewrites, budget, text, encoder)
         self._text_worlds = TextWorlds(config, num_envs)
         super().__init__(
             self._text_worlds,

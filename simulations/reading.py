@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from prefgym.simulations.corpora import LANGUAGES, word_counts
+from prefgym.simulations.encoders import Encoder
 from prefgym.simulations.source import MAX_UNITS, Source, join
 from prefgym.simulations.text_gold import CRITERIA, OVERALL
 from prefgym.simulations.text_observation import OBSERVATION_SIZE
@@ -27,6 +28,7 @@ class Reading:
         sources: Sequence[Source],
         budget: int,
         taste: Float64[np.ndarray, " taste"],
+        encoder: Encoder | None = None,
     ) -> None:
         if num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
@@ -35,7 +37,7 @@ class Reading:
         self.texts = tuple(sources)
         self.taste = taste
         counts = {language: word_counts(language) for language in LANGUAGES}
-        self.table = text_table(self.texts, budget, counts)
+        self.table = text_table(self.texts, budget, counts, encoder)
         self.sources = np.zeros(num_worlds, np.int64)
         self.picks = np.zeros((num_worlds, budget), np.int64)
         self.clocks = np.zeros((num_worlds, NUM_CLOCKS), np.int64)

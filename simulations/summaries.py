@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float32
 
+from prefgym.simulations.encoders import Encoder
 from prefgym.simulations.source import MAX_UNITS, Source, Unit
 from prefgym.simulations.text_observation import (
     OBSERVATION_SIZE,
@@ -21,6 +22,7 @@ def summary_columns(
     language: str,
     budget: int,
     word_counts: Mapping[str, int],
+    encoder: Encoder | None = None,
 ) -> Float32[np.ndarray, "summary column"]:
     """What a reward model reads of summaries of one text, whoever wrote them.
 
@@ -30,6 +32,7 @@ def summary_columns(
         language: of both.
         budget: sentences that a summary is meant to have.
         word_counts: in how many texts each content word occurs.
+        encoder: tells how alike sentences are; None: by TF-IDF over the words of the text.
 
     Raises:
         ValueError: if a summary has no sentence.
@@ -48,7 +51,7 @@ def summary_columns(
         )
         for number, summary in enumerate(summaries)
     ]
-    table = text_table(sources, budget, {language: word_counts})
+    table = text_table(sources, budget, {language: word_counts}, encoder)
     picks = np.arange(MAX_UNITS)
     observation = np.empty(OBSERVATION_SIZE, np.float32)
     columns = np.empty((len(sources), STEP_COLUMN - SUMMARY_START), np.float32)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from prefgym.simulations.encoders import Encoder, unit_length
 from prefgym.simulations.source import MAX_FACTS, MAX_UNITS, Source, Unit
 from prefgym.simulations.tokens import content_words, leans_on_context, length_units
 
@@ -59,7 +60,10 @@ class TextTable(NamedTuple):
 
 
 def text_table(
-    sources: Sequence[Source], budget: int, word_counts: Mapping[str, Mapping[str, int]]
+    sources: Sequence[Source],
+    budget: int,
+    word_counts: Mapping[str, Mapping[str, int]],
+    encoder: Encoder | None = None,
 ) -> TextTable:
     """The arrays of some sources.
 
@@ -68,6 +72,7 @@ def text_table(
         budget: picks a summary may have: decides what share of the facts can be told at all.
         word_counts: per language, in how many of its texts each content word occurs; a word that
             is nowhere is rare.
+        encoder: tells how alike sentences are; None: by TF-IDF over the words of their source.
     """
     size = len(sources)
     table = TextTable(
@@ -90,19 +95,25 @@ def text_table(
         reachable=np.ones(size),
     )
     for row, source in enumerate(sources):
-        _fill_text(table, row, source, word_counts.get(source.language, {}))
+        _fill_text(table, row, source, word_counts.get(source.language, {}), encoder)
         if source.annotated:
             _fill_annotations(table, row, source, budget)
     return table
 
 
-def _fill_text(table: TextTable, row: int, source: Source, counts: Mapping[str, int]) -> None:
+def _fill_text(
+    table: TextTable,
+    row: int,
+    source: Source,
+    counts: Mapping[str, int],
+    encoder: Encoder | None,
+) -> None:
     num_units, num_sentences = len(source.units), len(source.sentences)
     texts = (*(unit.text for unit in source.units), *source.sentences)
     content = [content_words(text) for text in texts]
-    vectors = tf_idf(content, content[num_units:])
+    vectors = tf_idf(content, content[num_units:]) if encoder is None else encoder(texts)
     between = vectors @ vectors[num_units:].T
-    document = _unit_length(vectors[num_units:].sum(axis=0, keepdims=True))[0]
+    document = unit_length(vectors[num_units:].sum(axis=0, keepdims=True))[0]
     known = set().union(*content[num_units:])
     length = np.array([length_units(text) for text in texts], float)
     columns = {
@@ -199,12 +210,7 @@ def tf_idf(
         for word in set(document):
             frequency[column[word]] += 1
     idf = np.log((1 + len(reference)) / (1 + frequency)) + 1
-    return _unit_length(counts * idf)
-
-
-def _unit_length(rows: Float64[np.ndarray, "row word"]) -> Float64[np.ndarray, "row word"]:
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(norm > 0, norm, 1.0)
+    return unit_length(counts * idf)
 
 
 def _share(known: set[str], words: Sequence[str]) -> float:

@@ -15,24 +15,48 @@ from prefgym.simulations.text_worlds import STOP
 
 ENV_ID = "prefgym/TextSummary-v0"
 RAIN = "It rained. The bus was late. We walked home in our socks."
+ENCODED = ({}, {"encoder": "words"}, {"encoder": "wordllama"})
 
 
 def make(**kwargs):
     return gymnasium.make(ENV_ID, **kwargs)
 
 
+def need(kwargs):
+    """Skips where the encoder's package is not installed."""
+    if kwargs.get("encoder", "words") != "words":
+        pytest.importorskip(kwargs["encoder"])
+
+
 def actions(num_steps, num_envs, seed=0):
     return np.random.default_rng(seed).integers(0, STOP + 1, (num_steps, num_envs))
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"corpus": "articles", "language": "zh"}, {"text": RAIN}])
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"corpus": "articles", "language": "zh"},
+        {"text": RAIN},
+        {"corpus": "articles", "encoder": "wordllama"},
+    ],
+)
 def test_both_checkers_are_silent(kwargs):
+    need(kwargs)
     check_env(make(**kwargs).unwrapped, skip_render_check=True)
     check_sb3(make(**kwargs))
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"corpus": "articles", "language": "both"}])
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"corpus": "articles", "language": "both"},
+        {"corpus": "articles", "language": "both", "encoder": "wordllama"},
+    ],
+)
 def test_single_vector_and_sb3_forms_give_the_same_traces(kwargs):
+    need(kwargs)
     vector = gymnasium.make_vec(
         ENV_ID,
         num_envs=3,
@@ -184,7 +208,18 @@ def test_languages_are_told_apart():
     assert guess_language("Die Sonne geht unter.") == "en"
 
 
+def test_the_encoder_changes_columns_and_no_shapes():
+    need({"encoder": "wordllama"})
+    words, named, embedded = (make(text=RAIN, **kwargs) for kwargs in ENCODED)
+    sights = [env.reset(seed=0)[0] for env in (words, named, embedded)]
+    assert sights[0].tobytes() == sights[1].tobytes() != sights[2].tobytes()
+    assert words.observation_space == embedded.observation_space
+    assert words.unwrapped.observation_names == embedded.unwrapped.observation_names
+
+
 def test_misuse_is_refused():
+    with pytest.raises(ValueError, match="encoder must be one of words, wordllama, got 'bert'"):
+        make(encoder="bert")
     with pytest.raises(ValueError, match="corpus must be one of sunsets, articles, got 'news'"):
         make(corpus="news")
     with pytest.raises(ValueError, match=r"budget must be in \[0, 20\]"):

@@ -23,6 +23,7 @@ from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.segment import Segments
 from prefgym.simulations.corpora import word_counts
+from prefgym.simulations.encoders import Encoder, EncoderName, find_encoder
 from prefgym.simulations.summaries import summary_columns
 from prefgym.simulations.text_observation import (
     OBSERVATION_SIZE,
@@ -50,12 +51,13 @@ class ComparedTexts(NamedTuple):
     comparison: Comparison
 
 
-def read_ratings(path: Path, heads: Sequence[str]) -> RatedTexts:
+def read_ratings(path: Path, heads: Sequence[str], *, encoder: EncoderName = "words") -> RatedTexts:
     """Rated summaries of a JSONL file.
 
     Args:
         path: the file.
         heads: criteria to read, in the order of the reward model's heads.
+        encoder: what tells how alike sentences are, as in the environment.
 
     Raises:
         ValueError: if a line is not as described above, or nothing is rated.
@@ -68,13 +70,18 @@ def read_ratings(path: Path, heads: Sequence[str]) -> RatedTexts:
     if np.isnan(values).all():
         raise ValueError(f"{path} must rate {', '.join(heads)}, but no line does")
     names, rater = np.unique([str(row.get("rater", "")) for _, row in rows], return_inverse=True)
-    segments = written_segments([(row["source"], row["summary"]) for _, row in rows])
+    texts = [(row["source"], row["summary"]) for _, row in rows]
+    segments = written_segments(texts, encoder=encoder)
     rating = Rating(np.arange(len(rows)), values, rater.astype(np.int64), num_raters=len(names))
     return RatedTexts(segments, rating, tuple(names.tolist()))
 
 
-def read_pairs(path: Path) -> ComparedTexts:
+def read_pairs(path: Path, *, encoder: EncoderName = "words") -> ComparedTexts:
     """Compared summaries of a JSONL file of TRL rows.
+
+    Args:
+        path: the file.
+        encoder: what tells how alike sentences are, as in the environment.
 
     Raises:
         ValueError: if a line is not as described above.
@@ -84,21 +91,28 @@ def read_pairs(path: Path) -> ComparedTexts:
     texts = [(row["prompt"], row[side]) for row in rows for side in ("chosen", "rejected")]
     first = 2 * np.arange(len(rows))
     comparison = Comparison(first, first + 1, np.ones(len(rows)))
-    return ComparedTexts(written_segments(texts), comparison)
+    return ComparedTexts(written_segments(texts, encoder=encoder), comparison)
 
 
-def written_segments(texts: Sequence[tuple[str, str]]) -> Segments:
+def written_segments(
+    texts: Sequence[tuple[str, str]], *, encoder: EncoderName = "words"
+) -> Segments:
     """Segments of (source, summary) pairs.
+
+    Args:
+        texts: the pairs.
+        encoder: what tells how alike sentences are, as in the environment.
 
     Raises:
         ValueError: if a summary or a source has no sentence.
     """
+    encode = find_encoder(encoder)
     columns = np.empty((len(texts), STEP_COLUMN - SUMMARY_START), np.float32)
     by_source: dict[str, list[int]] = {}
     for number, (source, _) in enumerate(texts):
         by_source.setdefault(source, []).append(number)
     for source, numbers in by_source.items():
-        columns[numbers] = _columns(source, [texts[number][1] for number in numbers])
+        columns[numbers] = _columns(source, [texts[number][1] for number in numbers], encode)
     shown = np.zeros((len(texts), 1, OBSERVATION_SIZE), np.float32)
     shown[:, 0, SUMMARY_START:STEP_COLUMN] = columns
     return Segments(
@@ -110,13 +124,15 @@ def written_segments(texts: Sequence[tuple[str, str]]) -> Segments:
     )
 
 
-def _columns(source: str, summaries: list[str]) -> Float32[np.ndarray, "summary column"]:
+def _columns(
+    source: str, summaries: list[str], encoder: Encoder | None
+) -> Float32[np.ndarray, "summary column"]:
     sentences = split_sentences(source)
     if not sentences:
         raise ValueError("a source text must have at least one sentence, got an empty one")
     language = guess_language(source)
     written = [split_sentences(summary) for summary in summaries]
-    return summary_columns(sentences, written, language, BUDGET, word_counts(language))
+    return summary_columns(sentences, written, language, BUDGET, word_counts(language), encoder)
 
 
 def _rows(path: Path, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ import pytest
 
 from prefgym.envs.text_summary import TextSummaryEnv
 from prefgym.feedback.written import read_pairs, read_ratings, written_segments
+from prefgym.simulations.encoders import ENCODERS, EncoderName
 from prefgym.simulations.text_observation import STEP_COLUMN, SUMMARY_START
 
 SOURCE = "It rained all night. The river rose. By noon the bridge was closed. Ducks were pleased."
@@ -39,12 +40,15 @@ def test_the_chosen_text_comes_first(tmp_path: Path) -> None:
     assert found.comparison.first.tolist() == [0, 2, 4]
 
 
-def test_a_written_summary_looks_like_the_same_one_picked() -> None:
-    env = TextSummaryEnv(text=SOURCE)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_written_summary_looks_like_the_same_one_picked(encoder: EncoderName) -> None:
+    if encoder != "words":
+        pytest.importorskip(encoder)
+    env = TextSummaryEnv(text=SOURCE, encoder=encoder)
     env.reset(seed=0)
     env.step(np.int64(1))
     picked, *_ = env.step(np.int64(2))
-    (written,) = written_segments([(SOURCE, env.text())]).next_observations[:, 0]
+    (written,) = written_segments([(SOURCE, env.text())], encoder=encoder).next_observations[:, 0]
     here = slice(SUMMARY_START, STEP_COLUMN)
     np.testing.assert_allclose(written[here], picked[here], atol=1e-6)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 
 from prefgym.agents.policies import Policy
@@ -28,7 +29,9 @@ def summarize(run: TrainedRun, text: str | Path, *, budget: int = 0) -> list[tup
         raise RunError(
             f"{run.folder} is a run of {run.config.env_id}; summarising needs one of {ENV_ID}"
         )
-    env = TextSummaryEnv(text=text, budget=budget)
+    encoder = run.config.env_kwargs.get("encoder", "words")  # what the policy has learned to read
+    env = gymnasium.make(ENV_ID, text=text, budget=budget, encoder=encoder).unwrapped
+    assert isinstance(env, TextSummaryEnv)
     return [(source.id, read(env, run.policy, number)) for number, source in enumerate(env.sources)]
 
 

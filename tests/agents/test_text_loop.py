@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from prefgym.agents.cli import main
 from prefgym.agents.loop import PreferenceLoop
 from prefgym.agents.presets import preset
 from prefgym.agents.run import create, read_metrics, read_progress
-from prefgym.agents.train import resume, train
+from prefgym.agents.summarize import summarize
+from prefgym.agents.train import load_run, resume, train
 from prefgym.feedback.store import FeedbackStore
+from prefgym.simulations.encoders import _embed
 
 ENV_ID = "prefgym/TextSummary-v0"
 
@@ -54,6 +57,20 @@ def test_a_run_summarises_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["summarize", str(tmp_path / "none.txt"), "--run", str(run)])
     assert "there is no file or folder" in capsys.readouterr().err
+
+
+def test_a_run_reads_with_the_encoder_it_was_trained_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wordllama")
+    kwargs = {"corpus": "articles", "encoder": "wordllama"}
+    create(tmp_path, replace(small(), env_kwargs=kwargs))
+    run = load_run(tmp_path)
+    assert len(summarize(run, "The bell broke. Nobody minded.")) == 1
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    _embed.cache_clear()
+    with pytest.raises(ValueError, match="encoder 'wordllama' needs a package"):
+        summarize(run, "The bell broke. Nobody minded.")
 
 
 def test_a_learned_text_reward_sums_to_what_the_text_is_worth(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 # Each does its own set-up: .venv is made once and again whenever the dependencies change.
 
 PYTHON ?= python3
+EXTRAS ?= test
 BIN := .venv/bin
 STAMP := .venv/.installed
 FROM_WHEEL := PYTHONPATH=build/wheel MYPYPATH=build/wheel
@@ -41,7 +42,7 @@ $(STAMP): pyproject.toml constraints.txt
 	       "Name another, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Setting up .venv (the first time downloads PyTorch)"
 	@$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 clean:

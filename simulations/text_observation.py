@@ -17,10 +17,10 @@ from prefgym.simulations.text_table import (
     CLOSENESS,
     LEANS,
     MAX_TERMS,
+    NUM_TOP_TERMS,
     OVERLAP,
     POSITION,
     RARITY,
-    SALIENCE,
     STATIC_NAMES,
     VERBATIM,
     TextTable,
@@ -52,6 +52,7 @@ SUMMARY_NAMES = (
     "summary_salience",
     "summary_verbatim",
     "summary_clauses",
+    "summary_likeness",
 )
 SUMMARY_START = MAX_UNITS * UNIT_SIZE
 STEP_COLUMN = SUMMARY_START + len(SUMMARY_NAMES)
@@ -105,8 +106,10 @@ def observe(
         out[at + 4] = 1.0 if picked else 0.0
         out[at + 5] = 0.0 if picked else 1.0
     if num_picks > 0:
-        summarise(table, source, picks, num_picks, budget, out[SUMMARY_START:STEP_COLUMN])
-        out[SUMMARY_START + 2] = term_share(table, source, covered, all_weight)
+        summary = out[SUMMARY_START:STEP_COLUMN]
+        summarise(table, source, picks, num_picks, budget, summary)
+        summary[2] = term_share(table, source, covered, all_weight)
+        summary[18] = top_share(table, source, covered)
     out[STEP_COLUMN] = step_share
 
 
@@ -121,13 +124,24 @@ def term_share(table: TextTable, source: int, terms: int, all_weight: float) -> 
 
 
 @compiled
+def top_share(table: TextTable, source: int, terms: int) -> float:
+    """Returns the share of the source's weightiest few terms that are among some of its terms."""
+    top, held = 0, 0
+    for term in range(NUM_TOP_TERMS):
+        if table.term_weight[source, term] > 0.0:
+            top += 1
+            held += terms >> term & 1
+    return held / max(top, 1)
+
+
+@compiled
 def summarise(
     table: TextTable, source: int, picks: Picks, num_picks: int, budget: int, out: Observation
 ) -> None:
-    """Writes the columns of SUMMARY_NAMES, but for the coverage."""
+    """Writes the columns of SUMMARY_NAMES, but for those of the terms covered."""
     least_overlap, least_closeness, most_repetition, repetition = 1.0, 1.0, 0.0, 0.0
     backward, dangling, places = 0, 0, 0
-    total, squares = 0.0, 0.0
+    total, squares, along, square_norm = 0.0, 0.0, 0.0, 0.0
     sentence_length = table.sentence_length[source]
     for i in range(num_picks):
         unit = picks[i]
@@ -140,7 +154,6 @@ def summarise(
         out[7] += static[RARITY]
         out[12] += static[POSITION]
         out[17] += static[CENTRALITY]
-        out[18] += static[SALIENCE]
         out[19] += static[VERBATIM]
         out[20] += static[CLAUSES]
         least_overlap = min(least_overlap, static[OVERLAP])
@@ -157,8 +170,13 @@ def summarise(
         # a sentence that points back is understood right after the one it followed
         follows = i > 0 and 0.0 < step <= 1.5 / max(table.num_units[source] - 1, 1)
         dangling += static[LEANS] > 0.0 and not follows
+        norm = table.norm[source, unit]
+        along += norm * table.likeness[source, unit]
+        for j in range(num_picks):
+            other = picks[j]
+            square_norm += norm * table.norm[source, other] * table.similarity[source, unit, other]
         places |= 1 << int(np.rint(static[POSITION] * MAX_UNITS))
-    for column in (3, 5, 7, 12, 17, 18, 19, 20):
+    for column in (3, 5, 7, 12, 17, 19, 20):
         out[column] /= num_picks
     mean = total / num_picks
     out[0] = num_picks / budget
@@ -173,3 +191,5 @@ def summarise(
     out[14] = table.static[source, picks[num_picks - 1], POSITION]
     out[15] = count_bits(places) / num_picks
     out[16] = np.sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
+    # the summary's words as one vector: cosine with the words of the whole source
+    out[21] = along / max(np.sqrt(square_norm), 1e-9)

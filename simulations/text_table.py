@@ -7,6 +7,7 @@ sense words) feeds gold scores. Sets of facts, units, terms and sense words are 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from prefgym.simulations.encoders import Encoder, unit_length
 from prefgym.simulations.source import MAX_FACTS, MAX_UNITS, Source, Unit
-from prefgym.simulations.tokens import content_words, leans_on_context, length_units
+from prefgym.simulations.tokens import content_words, leans_on_context, length_units, words
 
 MAX_TERMS = 63
+NUM_TOP_TERMS = 10
 STANDARD_BOUND = 5.0  # SDs; the sentences of a short source may hardly differ
 STATIC_NAMES = (
     "position",
@@ -32,7 +34,7 @@ STATIC_NAMES = (
     "verbatim",
     "clauses",
 )
-_STANDARDISED = ("length", "centrality", "salience", "rarity", "clauses")
+_STANDARDISED = ("length", "centrality", "rarity", "clauses")
 POSITION, LENGTH, CENTRALITY, SALIENCE, OVERLAP, CLOSENESS, RARITY, LEANS = range(8)
 VERBATIM, CLAUSES = 10, 11
 
@@ -43,6 +45,8 @@ class TextTable(NamedTuple):
     num_units: Int64[np.ndarray, " source"]
     static: Float32[np.ndarray, "source unit static"]
     similarity: Float32[np.ndarray, "source unit unit"]
+    norm: Float32[np.ndarray, "source unit"]
+    likeness: Float32[np.ndarray, "source unit"]
     terms: Int64[np.ndarray, "source unit"]
     term_weight: Float64[np.ndarray, "source term"]
     length: Float64[np.ndarray, "source unit"]
@@ -79,6 +83,8 @@ def text_table(
         num_units=np.array([len(source.units) for source in sources], np.int64),
         static=np.zeros((size, MAX_UNITS, len(STATIC_NAMES)), np.float32),
         similarity=np.zeros((size, MAX_UNITS, MAX_UNITS), np.float32),
+        norm=np.zeros((size, MAX_UNITS), np.float32),
+        likeness=np.zeros((size, MAX_UNITS), np.float32),
         terms=np.zeros((size, MAX_UNITS), np.int64),
         term_weight=np.zeros((size, MAX_TERMS)),
         length=np.zeros((size, MAX_UNITS)),
@@ -111,23 +117,30 @@ def _fill_text(
     num_units, num_sentences = len(source.units), len(source.sentences)
     texts = (*(unit.text for unit in source.units), *source.sentences)
     content = [content_words(text) for text in texts]
-    vectors = tf_idf(content, content[num_units:]) if encoder is None else encoder(texts)
-    between = vectors @ vectors[num_units:].T
-    document = unit_length(vectors[num_units:].sum(axis=0, keepdims=True))[0]
-    known = set().union(*content[num_units:])
     length = np.array([length_units(text) for text in texts], float)
+    weighted = (
+        tf_idf(content, content[num_units:])
+        if encoder is None
+        else encoder(texts) * length[:, None]
+    )
+    vectors = unit_length(weighted)
+    between = vectors @ vectors[num_units:].T
+    document = unit_length(weighted[num_units:].sum(axis=0, keepdims=True))[0]
+    terms, weights = _terms(content, _term_weights(content[num_units:], counts))
+    known = set().union(*content[num_units:])
+    pairs = set().union(*(pairwise(words(sentence)) for sentence in source.sentences))
     columns = {
         "position": between.argmax(axis=1) / max(num_sentences - 1, 1),
         "length": length,
         "centrality": between.mean(axis=1),
-        "salience": vectors @ document,
+        "salience": [_top_share(held, len(weights)) for held in terms],
         "overlap": [_share(known, part) for part in content],
         "closeness": between.max(axis=1),
         "rarity": [_rarity(part, counts) for part in content],
         "leans": [leans_on_context(text) for text in texts],
         "digits": [any(character.isdigit() for character in text) for text in texts],
         "quote": [any(character in '"“”「」' for character in text) for text in texts],
-        "verbatim": [text in source.sentences for text in texts],
+        "verbatim": [_pair_share(pairs, text) for text in texts],
         "clauses": [sum(text.count(mark) for mark in ",;:，；：、") for text in texts],
     }
     for column, name in enumerate(STATIC_NAMES):
@@ -139,13 +152,22 @@ def _fill_text(
     table.length[row, :num_units] = length[:num_units]
     table.sentence_length[row] = max(length[num_units:].mean(), 1.0)
     table.unit_length[row] = max(length[:num_units].mean(), 1.0)
-    _fill_terms(table, row, content[:num_units], _term_weights(content[num_units:], counts))
+    table.norm[row, :num_units] = np.linalg.norm(weighted[:num_units], axis=1)
+    table.likeness[row, :num_units] = vectors[:num_units] @ document
+    table.term_weight[row, : len(weights)] = weights
+    table.terms[row, :num_units] = terms[:num_units]
 
 
-def _rarity(words: Sequence[str], counts: Mapping[str, int]) -> float:
+def _pair_share(known: set[tuple[str, str]], text: str) -> float:
+    """Share of a text's neighbouring words that are neighbours in the source, in that order."""
+    found = list(pairwise(words(text)))
+    return sum(pair in known for pair in found) / max(len(found), 1)
+
+
+def _rarity(content: Sequence[str], counts: Mapping[str, int]) -> float:
     """Mean over words of the logarithm of how seldom they occur elsewhere."""
     most = max(counts.values(), default=1)
-    return float(np.mean([np.log((1 + most) / (1 + counts.get(w, 0))) for w in words] or [0.0]))
+    return float(np.mean([np.log((1 + most) / (1 + counts.get(w, 0))) for w in content] or [0.0]))
 
 
 def _term_weights(sentences: list[list[str]], counts: Mapping[str, int]) -> dict[str, float]:
@@ -158,15 +180,18 @@ def _term_weights(sentences: list[list[str]], counts: Mapping[str, int]) -> dict
     }
 
 
-def _fill_terms(
-    table: TextTable, row: int, content: list[list[str]], weight: dict[str, float]
-) -> None:
-    """The source's weightiest terms, those it keeps coming back to, and which each unit holds."""
+def _terms(content: list[list[str]], weight: dict[str, float]) -> tuple[list[int], list[float]]:
+    """Which of the source's weightiest terms each text holds, as bits, and their weights."""
     chosen = sorted(weight, key=lambda word: (-weight[word], word))[:MAX_TERMS]
-    table.term_weight[row, : len(chosen)] = [weight[word] for word in chosen]
-    for number, part in enumerate(content):
-        held = set(part)
-        table.terms[row, number] = sum(1 << i for i, word in enumerate(chosen) if word in held)
+    bit = {word: 1 << i for i, word in enumerate(chosen)}
+    held = [sum(bit.get(word, 0) for word in set(part)) for part in content]
+    return held, [weight[word] for word in chosen]
+
+
+def _top_share(terms: int, num_terms: int) -> float:
+    """Share of the source's weightiest few terms that are among `terms`."""
+    top = min(NUM_TOP_TERMS, num_terms)
+    return (terms & ((1 << top) - 1)).bit_count() / max(top, 1)
 
 
 def _fill_annotations(table: TextTable, row: int, source: Source, budget: int) -> None:
@@ -195,7 +220,7 @@ def _reachable(units: Sequence[Unit], facts: Mapping[str, float], budget: int) -
 def tf_idf(
     documents: Sequence[Sequence[str]], reference: Sequence[Sequence[str]]
 ) -> Float64[np.ndarray, "document word"]:
-    """Unit vectors of documents.
+    """Word counts of documents, weighted.
 
     A word's weight is log((1 + n) / (1 + its number of reference documents)) + 1.
     """
@@ -210,11 +235,11 @@ def tf_idf(
         for word in set(document):
             frequency[column[word]] += 1
     idf = np.log((1 + len(reference)) / (1 + frequency)) + 1
-    return unit_length(counts * idf)
+    return counts * idf
 
 
-def _share(known: set[str], words: Sequence[str]) -> float:
-    return sum(word in known for word in words) / max(len(words), 1)
+def _share(known: set[str], content: Sequence[str]) -> float:
+    return sum(word in known for word in content) / max(len(content), 1)
 
 
 def _standardise(

@@ -15,7 +15,8 @@ class KLPenalty(BaseCallback):
 
     Its mean over actions drawn from pi is the KL divergence from the frozen starting policy
     (Ziegler et al. 2019, eq. 2). Stable-Baselines3 has computed the advantages by the time a
-    rollout ends, so they are computed again. `divergence` is the last rollout's mean per step.
+    rollout ends, so they are computed again. `start` is the frozen copy, `divergence` the last
+    rollout's mean per step.
     """
 
     def __init__(self, start: ActorCriticPolicy, coefficient: float) -> None:
@@ -29,8 +30,10 @@ class KLPenalty(BaseCallback):
             raise ValueError(f"coefficient of the KL penalty must be >= 0, got {coefficient}")
         self.coefficient = coefficient
         self.divergence = 0.0
-        self._start = copy.deepcopy(start)
-        self._start.set_training_mode(False)
+        # the last batch's distribution hangs on a policy, with a graph that cannot be copied
+        vars(start.action_dist).pop("distribution", None)
+        self.start = copy.deepcopy(start)
+        self.start.set_training_mode(False)
 
     def _on_step(self) -> bool:
         return True
@@ -55,7 +58,7 @@ class KLPenalty(BaseCallback):
         actions = torch.from_numpy(buffer.actions).flatten(0, 1)
         if actions.shape[1] == 1:
             actions = actions[:, 0]
-        _, log_probs, _ = self._start.evaluate_actions(observations, actions)
+        _, log_probs, _ = self.start.evaluate_actions(observations, actions)
         found: np.ndarray = log_probs.numpy().reshape(shape)
         return found
 

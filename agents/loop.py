@@ -77,6 +77,7 @@ class PreferenceLoop:
         *,
         rater: Rater | None = None,
         progress: Callable[[int], None] = silent,
+        watch: Callable[["PreferenceLoop"], None] | None = None,
     ) -> None:
         """Build the parts and restore the last finished stage, if there is one.
 
@@ -86,6 +87,7 @@ class PreferenceLoop:
             rater: who answers; None: the simulated teacher of the configuration, who judges by
                 the environment's own weights.
             progress: told the environment steps spent so far.
+            watch: shown the loop after every stage, when its files are written.
 
         Raises:
             RunError: if the folder is damaged.
@@ -94,6 +96,7 @@ class PreferenceLoop:
         self.folder = folder
         self.config = config
         self.progress = progress
+        self.watch = watch
         self.stages = stages(config.loop, config.ppo)
         self.info = describe(config.env_id, config.env_kwargs)
         self.rater = rater or SimulatedRater(
@@ -140,6 +143,8 @@ class PreferenceLoop:
         with FeedbackStore(self.folder / "feedback.sqlite") as store:
             for number in range(self.done.stage, len(self.stages)):
                 self._run_stage(number, self.stages[number], store)
+                if self.watch:
+                    self.watch(self)
         self.recorder.close()
 
     def _seed(self, stage: int, purpose: Purpose) -> int:

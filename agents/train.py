@@ -50,6 +50,7 @@ def train(
     env_kwargs: Mapping[str, EnvValue] | None = None,
     config: RunConfig | None = None,
     progress: Callable[[int], None] = silent,
+    watch: Callable[["TrainedRun"], None] | None = None,
 ) -> TrainedRun:
     """Train PPO on a reward model fitted to comparisons; everything is saved under `out`.
 
@@ -64,6 +65,8 @@ def train(
         env_kwargs: keywords of the environment.
         config: full settings in place of the preset's (`labels`, `steps` and `seed` still apply).
         progress: told the environment steps spent so far.
+        watch: shown the run as it stands after every stage: a round of labels and a refit, or a
+            part of the training that follows the last one.
 
     Raises:
         ValueError: if a setting does not fit the environment.
@@ -81,7 +84,11 @@ def train(
     folder = Path(out)
     create(folder, config)
     loop_run = PreferenceLoop(
-        folder, config, rater=None if isinstance(rater, str) else rater, progress=progress
+        folder,
+        config,
+        rater=None if isinstance(rater, str) else rater,
+        progress=progress,
+        watch=None if watch is None else lambda loop: watch(_trained(loop)),
     )
     loop_run.run()
     return _trained(loop_run)

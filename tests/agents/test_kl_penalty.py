@@ -71,6 +71,9 @@ def test_what_was_shown_is_done_elsewhere_too() -> None:
     assert losses[-1] < losses[0] / 2
     elsewhere, closest = sights("test")
     assert (trained_policy(model)(elsewhere) == closest).mean() > 0.6
+    penalty = KLPenalty(model.policy, 1.0)  # a clone can be what one stays near to
+    model.learn(8 * 32, callback=penalty)
+    assert penalty.divergence == pytest.approx(0.0, abs=1e-6)
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -26,7 +26,15 @@ def small(feedback="rating"):
 
 
 def test_texts_are_learned_from_ratings(tmp_path: Path) -> None:
-    run = train(ENV_ID, out=tmp_path / "run", config=small(), seed=1)
+    labels = []
+    run = train(
+        ENV_ID,
+        out=tmp_path / "run",
+        config=small(),
+        seed=1,
+        watch=lambda seen: labels.append(seen.labels),
+    )
+    assert labels == [24, 120, 120, 120, 120, 120]  # after every stage
     with FeedbackStore(run.folder / "feedback.sqlite") as store:
         events = store.events(kinds=("rating",))
     assert len(events) == run.labels == 120

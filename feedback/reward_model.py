@@ -36,6 +36,8 @@ class RewardModelConfig:
     its last step alone: a step is then worth what it adds, and an episode what its end is worth.
     `heads` names the criteria that ratings may be of. What they amount to is their mean, or, where
     none may make up for another, the geometric mean of how each compares with what was labelled.
+    `pessimism` takes so many standard deviations of the members' opinions from their mean: what
+    they disagree on, since nobody has judged the like of it, is then worth less.
     """
 
     inputs: InputConfig = field(default_factory=InputConfig)
@@ -46,6 +48,7 @@ class RewardModelConfig:
     form: Literal["sum", "potential"] = "sum"
     heads: tuple[str, ...] = ("overall",)
     combine: Literal["mean", "geometric"] = "mean"
+    pessimism: float = 0.0
 
     def __post_init__(self) -> None:
         if self.form not in ("sum", "potential") or self.combine not in ("mean", "geometric"):
@@ -58,6 +61,8 @@ class RewardModelConfig:
         inputs = self.inputs
         if self.form == "potential" and (inputs.state or inputs.action or not inputs.next_state):
             raise ValueError("form 'potential' reads the next state alone: set inputs accordingly")
+        if not 0 <= self.pessimism < np.inf:
+            raise ValueError(f"pessimism must be >= 0, got {self.pessimism}")
         if self.num_members < 1:
             raise ValueError(f"num_members must be at least 1, got {self.num_members}")
         if not (self.output_bound > 0 and self.output_gain > 0):
@@ -166,10 +171,20 @@ class RewardModel(nn.Module):
         mean, sd = self.input_mean.numpy(), self.input_sd.numpy()
         with np.errstate(over="ignore"):  # whatever becomes infinite here is clipped
             units = ((rows - mean) / sd).clip(-INPUT_BOUND, INPUT_BOUND)
-        heads = self.net.mean_reward(units * self.inputs.column_scale)
+        units *= self.inputs.column_scale
+        if self.config.pessimism > 0:
+            return self._lower_bound(units)
+        heads = self.net.mean_reward(units)
         if heads.shape[1] == 1 and self.config.combine == "mean":
             return heads[:, 0]
         return self.utility(torch.from_numpy(heads)).numpy()
+
+    def _lower_bound(self, units: Float32[np.ndarray, "row input"]) -> Float32[np.ndarray, " row"]:
+        """Mean of the members' utilities, less `pessimism` of their standard deviations."""
+        opinions = self.utility(self.net(torch.from_numpy(units)))
+        lower = opinions.mean(dim=0) - self.config.pessimism * opinions.std(dim=0, correction=0)
+        found: np.ndarray = lower.numpy()
+        return found
 
     def scale_output(self, utility: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
         """What PPO sees of a step's utility."""

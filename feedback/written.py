@@ -95,12 +95,13 @@ def read_pairs(path: Path, *, encoder: EncoderName = "words") -> ComparedTexts:
 
 
 def written_segments(
-    texts: Sequence[tuple[str, str]], *, encoder: EncoderName = "words"
+    texts: Sequence[tuple[str, str]], *, budget: int = BUDGET, encoder: EncoderName = "words"
 ) -> Segments:
     """Segments of (source, summary) pairs.
 
     Args:
         texts: the pairs.
+        budget: sentences that a summary is meant to have.
         encoder: what tells how alike sentences are, as in the environment.
 
     Raises:
@@ -112,27 +113,33 @@ def written_segments(
     for number, (source, _) in enumerate(texts):
         by_source.setdefault(source, []).append(number)
     for source, numbers in by_source.items():
-        columns[numbers] = _columns(source, [texts[number][1] for number in numbers], encode)
+        written = [texts[number][1] for number in numbers]
+        columns[numbers] = _columns(source, written, budget, encode)
     shown = np.zeros((len(texts), 1, OBSERVATION_SIZE), np.float32)
     shown[:, 0, SUMMARY_START:STEP_COLUMN] = columns
+    return finished_segments(shown[:, 0])
+
+
+def finished_segments(shown: Float32[np.ndarray, "text column"]) -> Segments:
+    """Texts as segments of one step, from what is seen of each at its end."""
     return Segments(
-        observations=np.zeros_like(shown),
-        actions=np.zeros((len(texts), 1, STOP + 1), np.float32),
-        next_observations=shown,
-        mask=np.ones((len(texts), 1), np.bool_),
-        criteria=np.full((len(texts), 1, 1), np.nan),
+        observations=np.zeros_like(shown)[:, None],
+        actions=np.zeros((len(shown), 1, STOP + 1), np.float32),
+        next_observations=shown[:, None],
+        mask=np.ones((len(shown), 1), np.bool_),
+        criteria=np.full((len(shown), 1, 1), np.nan),
     )
 
 
 def _columns(
-    source: str, summaries: list[str], encoder: Encoder | None
+    source: str, summaries: list[str], budget: int, encoder: Encoder | None
 ) -> Float32[np.ndarray, "summary column"]:
     sentences = split_sentences(source)
     if not sentences:
         raise ValueError("a source text must have at least one sentence, got an empty one")
     language = guess_language(source)
     written = [split_sentences(summary) for summary in summaries]
-    return summary_columns(sentences, written, language, BUDGET, word_counts(language), encoder)
+    return summary_columns(sentences, written, language, budget, word_counts(language), encoder)
 
 
 def _rows(path: Path, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

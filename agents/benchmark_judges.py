@@ -1,7 +1,6 @@
 """Simulated judges beside the people of SummEval: agreement, spread, bias and levels used."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -25,9 +24,9 @@ from prefgym.agents.benchmark import BenchmarkOptions, markdown_table
 from prefgym.agents.judge_fit import fit_crowd, fit_expert
 from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.statistics import Interval
+from prefgym.agents.summeval import CRITERIA, summeval_folder
 from prefgym.simulations.judges import LEVELS, Judge, find_judge, rate
 
-CRITERIA = ("coherence", "consistency", "fluency", "relevance")
 NUM_REPEATS = 50
 
 
@@ -91,21 +90,6 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
     judges = {name: [asdict(judge) for judge in pair] for name, pair in fits.items()}
     write_json(out / "judges.json", {"rows": found, "fits": judges})
     return [out / "judges.md", out / "judges.json"]
-
-
-def summeval_folder() -> Path:
-    """The folder of SummEval's ratings.
-
-    Raises:
-        ValueError: if it is not there.
-    """
-    folder = Path(os.environ.get("PREFGYM_DATA", "")) / "summeval"
-    if "PREFGYM_DATA" not in os.environ or not (folder / "ratings.jsonl").exists():
-        raise ValueError(
-            "SummEval's ratings are not here: set the environment variable PREFGYM_DATA to the "
-            "folder that holds summeval/ratings.jsonl"
-        )
-    return folder
 
 
 def read_summeval(path: Path) -> RatedSummaries:

@@ -184,17 +184,27 @@ def curve_with_interval(
     xlabel: str,
     ylabel: str,
     references: Mapping[str, float] | None = None,
+    lines: Sequence[Line] = (),
+    logarithmic: bool = True,
     image_format: ImageFormat = "png",
 ) -> bytes:
-    """Scores over a budget on a logarithmic axis, with interval bars, as an image file.
+    """Scores over a budget, with interval bars, as an image file.
 
-    The curves stand a little apart, so that bars at one budget do not hide each other.
+    Over a logarithmic axis the curves stand a little apart, so that bars at one budget do not
+    hide each other.
+
+    Args:
+        curves: estimates with their intervals.
+        references: named level lines.
+        lines: drawn thin and broken beside the curves, in the same colours, such as a fit.
+        logarithmic: whether the budgets are far apart and each is a tick of a logarithmic axis.
     """
     figure, axes = _new_figure(7.0, 4.2)
     budgets = sorted({x for curve in curves for x in curve.x})
     for i, curve in enumerate(curves):
         y = np.array(curve.y, dtype=np.float64).reshape(-1, 3)
-        places = np.array(curve.x, dtype=np.float64) * 1.025 ** (i - (len(curves) - 1) / 2)
+        apart = 1.025 ** (i - (len(curves) - 1) / 2) if logarithmic else 1.0
+        places = np.array(curve.x, dtype=np.float64) * apart
         axes.errorbar(
             places,
             y[:, 0],
@@ -207,9 +217,13 @@ def curve_with_interval(
         )
     for i, (label, level) in enumerate((references or {}).items()):
         axes.axhline(level, color=INK, linestyle=DASHES[i % len(DASHES)], linewidth=1, label=label)
-    axes.set_xscale("log")
-    axes.set_xticks(budgets, [f"{budget:,.0f}" for budget in budgets])
-    axes.minorticks_off()
+    for i, line in enumerate(lines):
+        y_line = np.array(line.y, dtype=np.float64)
+        axes.plot(line.x, y_line, color=_colour(i), linestyle=":", linewidth=1, label=line.label)
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.set_xticks(budgets, [f"{budget:,.0f}" for budget in budgets])
+        axes.minorticks_off()
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     figure.legend(loc="outside lower center", ncols=4)
     return _image(figure, image_format)

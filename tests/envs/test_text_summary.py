@@ -230,3 +230,21 @@ def test_misuse_is_refused():
     env.reset(seed=0)
     with pytest.raises(ValueError, match=r"action must be in \[0, 20\]"):
         env.unwrapped.step(21)
+
+
+def test_masks_keep_a_maskable_policy_from_wasting_steps() -> None:
+    contrib = pytest.importorskip("sb3_contrib")
+    env = make()
+    model = contrib.MaskablePPO("MlpPolicy", env, n_steps=64, batch_size=32, n_epochs=2, seed=0)
+    model.learn(256)
+    bare = env.unwrapped
+    for seed in range(20):
+        observation, _ = env.reset(seed=seed)
+        ended, picked = False, []
+        while not ended:
+            action, _ = model.predict(observation, action_masks=bare.action_masks())
+            assert bare.action_masks()[int(action)]
+            picked.append(int(action))
+            observation, _, ended, _, _ = env.step(action)
+        assert len(set(picked)) == len(picked)
+        assert bare.text()

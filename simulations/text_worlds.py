@@ -44,7 +44,8 @@ def pick(
     for world in range(len(sources)):
         source, action = sources[world], actions[world]
         num_picks = clocks[world, 0]
-        new = action < table.num_units[source]
+        # a batch that resets at its next step moves worlds whose budget is spent
+        new = num_picks < budget and action < table.num_units[source]
         for i in range(num_picks):
             new &= picks[world, i] != action
         if new:

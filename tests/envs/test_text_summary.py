@@ -84,6 +84,23 @@ def test_single_vector_and_sb3_forms_give_the_same_traces(kwargs):
                 alone[i] = env.reset()[0]
 
 
+def test_worlds_that_reset_at_the_next_step_leave_each_other_alone():
+    native, batch = (
+        gymnasium.make_vec(ENV_ID, num_envs=3, vectorization_mode=form, budget=2)
+        for form in ("vector_entry_point", "sync")
+    )
+    seen, info = native.reset(seed=7)
+    expected, _ = batch.reset(seed=7)
+    for action in actions(40, 3):
+        assert seen.tobytes() == expected.tobytes()
+        assert (info["state"][:, 1] <= 2).all()
+        seen, *one, info = native.step(action)
+        expected, *other, info_expected = batch.step(action)
+        assert info["state"].tobytes() == info_expected["state"].tobytes()
+        for ours, theirs in zip(one, other, strict=True):
+            assert ours.tobytes() == theirs.tobytes()
+
+
 def test_the_return_is_the_gold_of_the_text():
     env = make()
     env.reset(seed=0)

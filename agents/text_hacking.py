@@ -66,7 +66,7 @@ def few_ratings(*, seed: int, negatives: bool, pessimism: float) -> RewardModel:
     """A reward model of random texts, each rated once as a whole by a simulated expert."""
     rng = np.random.default_rng(seed)
     reading = TextConfig(corpus="sunsets", language=LANGUAGE).reading(256)
-    budget = reading.picks.shape[1]
+    budget = reading.budget
     own = rng.integers(len(reading.texts), size=NUM_RATINGS)
     picks = random_picks(reading, budget, rng=rng)[own]
     for row, length in zip(picks, rng.integers(1, budget + 1, NUM_RATINGS), strict=True):
@@ -102,7 +102,7 @@ def look(
 
         played = write(test, np.arange(len(test.texts)), act)
         # a text of n units took n choices, and one more to stop unless the budget stopped it
-        num_choices = np.minimum(played.states[:, 1] + 1, test.picks.shape[1]).astype(int)
+        num_choices = np.minimum(played.states[:, 1] + 1, test.budget).astype(int)
         by_text = np.stack(divergences, axis=1)
         while_open = np.arange(by_text.shape[1]) < num_choices[:, None]
         proxy = utility(model, finished_segments(played.observations))

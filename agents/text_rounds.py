@@ -92,7 +92,7 @@ def texts(reading: Reading, played: Played) -> list[str]:
 def baselines(reading: Reading, trained: TrainedRun, *, seed: int) -> dict[str, float]:
     """Gold of everyone that the writer is compared with."""
     rng = np.random.default_rng(seed)
-    budget = reading.picks.shape[1]
+    budget = reading.budget
     value = value_by(trained.reward_model, reading)
 
     def by_gold(numbers: np.ndarray, picks: Picks) -> np.ndarray:
@@ -119,7 +119,7 @@ def transfer(
 ) -> dict[str, float]:
     """Gold in one language, trained on or not, beside simple baselines."""
     reading = held_out(kwargs, language, "test")
-    everyone, budget = np.arange(len(reading.texts)), reading.picks.shape[1]
+    everyone, budget = np.arange(len(reading.texts)), reading.budget
     rng = np.random.default_rng(seed)
     picks = {
         "random": random_picks(reading, budget, rng=rng),

@@ -15,7 +15,7 @@ from prefgym.envs.text_render import as_ansi, as_html
 from prefgym.envs.text_sources import read_texts
 from prefgym.simulations.corpora import CORPORA, LANGUAGES, SPLITS, Corpus, Split, sources
 from prefgym.simulations.encoders import ENCODERS, EncoderName, find_encoder
-from prefgym.simulations.reading import Reading, reward
+from prefgym.simulations.reading import Reading
 from prefgym.simulations.source import Source
 from prefgym.simulations.text_gold import CRITERIA
 from prefgym.simulations.text_observation import (
@@ -155,7 +155,10 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.observation_space = observation_space()
         self.action_space = spaces.Discrete(STOP + 1)
         self._reading = self.config.reading(1)
+        self._everyone = np.ones(1, np.bool_)
+        self._action = np.zeros(1, np.int64)
         self._state = np.zeros(0, np.float32)
+        self._annotated = False
         self._ended = True
 
     def reset(
@@ -166,11 +169,14 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         number = int(self.np_random.integers(len(self._reading.texts)))
         if options is not None and "source" in options:
             number = self._chosen(options["source"])
-        observation = np.empty(OBSERVATION_SIZE, np.float32)
-        self._state = np.empty(self._reading.states().shape[1], np.float32)
-        self._reading.start(0, number, observation, self._state)
+        outcome = self._reading.empty_outcome()
+        self._reading.start(
+            self._everyone, np.array([number]), outcome.observations, outcome.states
+        )
+        self._state = outcome.states[0]
+        self._annotated = self.opened.annotated
         self._ended = False
-        return observation, {"state": self._state.copy()}
+        return outcome.observations[0], {"state": self._state}
 
     def _chosen(self, wanted: object) -> int:
         count = len(self._reading.texts)
@@ -184,13 +190,14 @@ class TextSummaryEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Picks a unit, or stops."""
         if self._ended:
             raise gymnasium.error.ResetNeeded("step() needs an episode: call reset() first")
-        observations, gains, ended, states = self._reading.step(np.array([action], np.int64))
+        self._action[0] = action
+        observations, rewards, gains, ended, states = self._reading.step(self._action)
         self._state = states[0]
         self._ended = bool(ended[0])
         info: dict[str, NDArray[np.floating]] = {"state": self._state}
-        if self.opened.annotated:
+        if self._annotated:
             info["criteria"] = gains[0]
-        return observations[0], float(reward(gains)[0]), self._ended, False, info
+        return observations[0], float(rewards[0]), self._ended, False, info
 
     @property
     def sources(self) -> tuple[Source, ...]:

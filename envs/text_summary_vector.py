@@ -18,11 +18,11 @@ from prefgym.envs.text_summary import (
     observation_space,
 )
 from prefgym.envs.worlds_vector import Outcome, WorldsVectorEnv, check_num_envs
+from prefgym.simulations import reading
 from prefgym.simulations.corpora import Corpus, Split
 from prefgym.simulations.encoders import EncoderName
-from prefgym.simulations.reading import reward
 from prefgym.simulations.text_gold import CRITERIA
-from prefgym.simulations.text_observation import OBSERVATION_NAMES, OBSERVATION_SIZE
+from prefgym.simulations.text_observation import OBSERVATION_NAMES
 from prefgym.simulations.text_worlds import STOP
 
 
@@ -44,9 +44,10 @@ class TextWorlds:
         outcome: Outcome,
     ) -> None:
         """Opens a source at random for the chosen readers."""
+        sources = np.zeros(len(chosen), np.int64)
         for world in np.flatnonzero(chosen).tolist():
-            number = int(generators[world].integers(len(self.reading.texts)))
-            self.reading.start(world, number, outcome.observations[world], outcome.states[world])
+            sources[world] = generators[world].integers(len(self.reading.texts))
+        self.reading.start(chosen, sources, outcome.observations, outcome.states)
 
     def step(self, actions: ArrayLike) -> Outcome:
         """Lets every reader pick a unit, or stop.
@@ -62,24 +63,19 @@ class TextWorlds:
                 f"actions must be {self.reading.num_worlds} whole numbers, "
                 f"got {chosen.dtype} of shape {chosen.shape}"
             )
-        observations, gains, ended, states = self.reading.step(chosen.astype(np.int64))
-        return Outcome(observations, reward(gains), gains, ended, np.zeros_like(ended), states)
+        return self._complete(self.reading.step(chosen.astype(np.int64)))
 
     def empty_outcome(self) -> Outcome:
         """Arrays to be written."""
-        size = self.reading.num_worlds
-        return Outcome(
-            np.empty((size, OBSERVATION_SIZE), np.float32),
-            np.empty(size),
-            np.empty((size, len(CRITERIA))),
-            np.zeros(size, np.bool_),
-            np.zeros(size, np.bool_),
-            self.reading.states(),
-        )
+        return self._complete(self.reading.empty_outcome())
 
     def render_state(self, state: NDArray[np.float32]) -> str:
         """Any recorded row of `infos["state"]` as plain text."""
         return as_ansi(*self.reading.picked(state))
+
+    def _complete(self, outcome: reading.Outcome) -> Outcome:
+        observations, rewards, gains, ended, states = outcome
+        return Outcome(observations, rewards, gains, ended, np.zeros_like(ended), states)
 
 
 class TextSummaryVectorEnv(WorldsVectorEnv):

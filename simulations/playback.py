@@ -7,8 +7,6 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from prefgym.simulations.reading import Reading
-from prefgym.simulations.text_gold import CRITERIA
-from prefgym.simulations.text_observation import OBSERVATION_SIZE
 from prefgym.simulations.text_worlds import SPARE_STEPS, STOP
 
 Act = Callable[[Float32[np.ndarray, "text column"]], Int64[np.ndarray, " text"]]
@@ -75,15 +73,14 @@ def demonstrate(
 
 def write(reading: Reading, numbers: Int64[np.ndarray, " reader"], act: Act) -> Played:
     """One text per reader, from the numbered source, by whoever acts on what the readers see."""
-    observations = np.empty((reading.num_worlds, OBSERVATION_SIZE), np.float32)
-    states = reading.states()
-    for world, number in enumerate(numbers.tolist()):
-        reading.start(world, number, observations[world], states[world])
-    criteria = np.zeros((reading.num_worlds, len(CRITERIA)))
+    seen = reading.empty_outcome()
+    observations, states = seen.observations, seen.states
+    reading.start(np.ones(reading.num_worlds, np.bool_), numbers, observations, states)
+    criteria = np.zeros_like(seen.gains)
     ended = np.zeros(reading.num_worlds, np.bool_)
-    for _ in range(reading.picks.shape[1] + SPARE_STEPS):
-        actions = np.where(ended, STOP, act(observations))
-        observations, gains, now, states = reading.step(actions.astype(np.int64))
+    for _ in range(reading.budget + SPARE_STEPS):
+        actions = np.where(ended, STOP, act(observations)).astype(np.int64)
+        observations, _, gains, now, states = reading.step(actions)
         criteria += gains
         ended |= now
         if ended.all():

@@ -56,6 +56,6 @@ def summary_columns(
     observation = np.empty(OBSERVATION_SIZE, np.float32)
     columns = np.empty((len(sources), STEP_COLUMN - SUMMARY_START), np.float32)
     for row, source in enumerate(sources):
-        observe(table, row, picks, len(source.units), budget, 0.0, observation)
+        observe(table[row], picks, len(source.units), budget, 0.0, observation)
         columns[row] = observation[SUMMARY_START:STEP_COLUMN]
     return columns

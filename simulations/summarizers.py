@@ -23,7 +23,7 @@ Value = Callable[[Numbers, Picks], Float64[np.ndarray, " text"]]
 
 def random_picks(reading: Reading, num_picks: int, *, rng: np.random.Generator) -> Picks:
     """Different units at random, in random order."""
-    return _fill(reading, [rng.permutation(count)[:num_picks] for count in reading.table.num_units])
+    return _fill(reading, [rng.permutation(count)[:num_picks] for count in reading.table["num_units"]])
 
 
 def lead(reading: Reading, num_picks: int) -> Picks:
@@ -34,7 +34,7 @@ def lead(reading: Reading, num_picks: int) -> Picks:
 def most_central(reading: Reading, num_picks: int) -> Picks:
     """The sentences most like all others, in their own order."""
     scores = [
-        reading.table.static[number, own, CENTRALITY].astype(float)
+        reading.table["static"][number, own, CENTRALITY].astype(float)
         for number, own in enumerate(_sentences(reading))
     ]
     return _best(reading, scores, num_picks)
@@ -53,7 +53,7 @@ def lexrank(reading: Reading, num_picks: int, *, max_length: float = np.inf) -> 
     """
     scores = []
     for number, own in enumerate(_sentences(reading)):
-        similarity = reading.table.similarity[number][np.ix_(own, own)].astype(float)
+        similarity = reading.table["similarity"][number][np.ix_(own, own)].astype(float)
         walk = similarity / np.maximum(similarity.sum(axis=1, keepdims=True), 1e-9)
         rank = np.full(len(own), 1 / len(own))
         for _ in range(ITERATIONS):
@@ -81,12 +81,12 @@ def greedy(reading: Reading, value: Value, *, insert: bool = False) -> Picks:
         value: what to raise.
         insert: a unit may also go between earlier ones, not only behind them.
     """
-    count, budget = len(reading.texts), reading.picks.shape[1]
+    count, budget = len(reading.texts), reading.budget
     picks = np.full((count, budget), STOP, np.int64)
     best = np.full(count, -np.inf)
     for length in range(budget):
         numbers, rows = [], []
-        for number, own in enumerate(reading.table.num_units.tolist()):
+        for number, own in enumerate(reading.table["num_units"].tolist()):
             chosen = picks[number, :length].tolist()
             if STOP in chosen:
                 continue
@@ -123,13 +123,13 @@ def _best(
     rows = []
     for number, (own, score) in enumerate(zip(_sentences(reading), scores, strict=True)):
         best = own[np.argsort(-score, kind="stable")[:num_picks]]
-        fits = np.cumsum(reading.table.length[number, best]) <= max_length
+        fits = np.cumsum(reading.table["length"][number, best]) <= max_length
         rows.append(np.sort(best[: max(int(fits.sum()), 1)]))
     return _fill(reading, rows)
 
 
 def _fill(reading: Reading, rows: list[Int64[np.ndarray, " _"]]) -> Picks:
-    picks = np.full((len(rows), reading.picks.shape[1]), STOP, np.int64)
+    picks = np.full((len(rows), reading.budget), STOP, np.int64)
     for number, row in enumerate(rows):
         picks[number, : len(row)] = row
     return picks

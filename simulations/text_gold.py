@@ -11,11 +11,13 @@
 Overall is the product of criterion^weight with a floor: no criterion can buy another.
 """
 
+from math import exp, log, sqrt
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from prefgym.simulations.compiled import compiled
-from prefgym.simulations.text_table import TextTable
+from prefgym.simulations.text_table import Text, Texts
 
 CRITERIA = ("accuracy", "coherence", "vividness", "appeal", "overall")
 ACCURACY, COHERENCE, VIVIDNESS, APPEAL, OVERALL = range(5)
@@ -41,30 +43,30 @@ def count_bits(bits: int) -> int:
 
 
 @compiled
-def accuracy(table: TextTable, source: int, picks: Picks, num_picks: int) -> float:
+def accuracy(text: Text, picks: Picks, num_picks: int) -> float:
     """Returns the share of what can be told that is told, less the cost of what is false."""
     told, num_false = 0, 0
     for i in range(num_picks):
-        told |= table.states[source, picks[i]]
-        num_false += table.wrong[source, picks[i]] != 0
+        told |= text.states[picks[i]]
+        num_false += text.wrong[picks[i]] != 0
     weight = 0.0
-    for fact in range(table.importance.shape[1]):
+    for fact in range(len(text.importance)):
         if told >> fact & 1:
-            weight += table.importance[source, fact]
-    return max(0.0, min(1.0, weight / table.reachable[source]) - FALSE_COST * num_false)
+            weight += text.importance[fact]
+    return max(0.0, min(1.0, weight / text.reachable) - FALSE_COST * num_false)
 
 
 @compiled
-def coherence(table: TextTable, source: int, picks: Picks, num_picks: int) -> float:
+def coherence(text: Text, picks: Picks, num_picks: int) -> float:
     """Returns 1 minus the faults of order and reference per unit."""
     faults, told, places, last = 0, 0, 0, -1
     for i in range(num_picks):
         unit = picks[i]
-        place, states = table.place[source, unit], table.states[source, unit]
-        if table.stray[source, unit]:
+        place, states = text.place[unit], text.states[unit]
+        if text.stray[unit]:
             faults += 1
             continue
-        faults += (table.needs[source, unit] & ~places) != 0
+        faults += (text.needs[unit] & ~places) != 0
         faults += place < last
         faults += states != 0 and (states & ~told) == 0
         told |= states
@@ -74,41 +76,39 @@ def coherence(table: TextTable, source: int, picks: Picks, num_picks: int) -> fl
 
 
 @compiled
-def vividness(table: TextTable, source: int, picks: Picks, num_picks: int) -> float:
+def vividness(text: Text, picks: Picks, num_picks: int) -> float:
     """Returns how much the true units let a reader sense, saturating."""
     senses = 0
     for i in range(num_picks):
-        if table.wrong[source, picks[i]] == 0 and not table.stray[source, picks[i]]:
-            senses |= table.senses[source, picks[i]]
-    return 1.0 - np.exp(-count_bits(senses) / SENSES_SCALE)
+        if text.wrong[picks[i]] == 0 and not text.stray[picks[i]]:
+            senses |= text.senses[picks[i]]
+    return 1.0 - exp(-count_bits(senses) / SENSES_SCALE)
 
 
 @compiled
-def appeal(
-    table: TextTable, source: int, picks: Picks, num_picks: int, taste: Taste, budget: int
-) -> float:
+def appeal(text: Text, picks: Picks, num_picks: int, taste: Taste, budget: int) -> float:
     """Returns how pleasant the text is to this reader: length, rhythm, ending."""
     total, squares, highest = 0.0, 0.0, -1
     for i in range(num_picks):
-        length = table.length[source, picks[i]]
+        length = text.length[picks[i]]
         total += length
         squares += length * length
-        if not table.stray[source, picks[i]]:
-            highest = max(highest, table.place[source, picks[i]])
+        if not text.stray[picks[i]]:
+            highest = max(highest, text.place[picks[i]])
     mean = total / num_picks
-    variation = np.sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
-    wanted = taste[TASTE_LENGTH] * budget * table.unit_length[source]
+    variation = sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
+    wanted = taste[TASTE_LENGTH] * budget * text.unit_length
     off = (total - wanted) / (taste[TASTE_WIDTH] * wanted)
     last = picks[num_picks - 1]
     ending = 0.0
-    if not table.stray[source, last] and table.place[source, last] == highest:
+    if not text.stray[last] and text.place[last] == highest:
         ending = 1.0
-    return (np.exp(-0.5 * off * off) + min(1.0, variation / RHYTHM_SCALE) + ending) / 3.0
+    return (exp(-0.5 * off * off) + min(1.0, variation / RHYTHM_SCALE) + ending) / 3.0
 
 
 @compiled
 def score_text(
-    table: TextTable,
+    table: Texts,
     source: int,
     picks: Picks,
     num_picks: int,
@@ -118,14 +118,15 @@ def score_text(
 ) -> None:
     """Writes the five criteria of a summary, each in [0, 1]; of an empty one all are 0."""
     out[:] = 0.0
-    if num_picks == 0 or not table.annotated[source]:
+    text = table[source]
+    if num_picks == 0 or not text.annotated:
         return
-    out[ACCURACY] = accuracy(table, source, picks, num_picks)
-    out[COHERENCE] = coherence(table, source, picks, num_picks)
-    out[VIVIDNESS] = vividness(table, source, picks, num_picks)
-    out[APPEAL] = appeal(table, source, picks, num_picks, taste, budget)
+    out[ACCURACY] = accuracy(text, picks, num_picks)
+    out[COHERENCE] = coherence(text, picks, num_picks)
+    out[VIVIDNESS] = vividness(text, picks, num_picks)
+    out[APPEAL] = appeal(text, picks, num_picks, taste, budget)
     log_sum, weight_sum = 0.0, 0.0
     for criterion in range(4):
-        log_sum += taste[criterion] * np.log(max(out[criterion], FLOOR))
+        log_sum += taste[criterion] * log(max(out[criterion], FLOOR))
         weight_sum += taste[criterion]
-    out[OVERALL] = np.exp(log_sum / weight_sum)
+    out[OVERALL] = exp(log_sum / weight_sum)

@@ -5,6 +5,8 @@ the summary as a whole: a reward model reads these columns, a policy may too. No
 language: words are counted, never known.
 """
 
+from math import sqrt
+
 import numpy as np
 from jaxtyping import Float32
 
@@ -16,20 +18,20 @@ from prefgym.simulations.text_table import (
     CLAUSES,
     CLOSENESS,
     LEANS,
-    MAX_TERMS,
     NUM_TOP_TERMS,
     OVERLAP,
     POSITION,
     RARITY,
     STATIC_NAMES,
     VERBATIM,
-    TextTable,
+    Text,
 )
 
 DYNAMIC_NAMES = ("nearest_pick", "last_pick", "step_forward", "gain", "picked", "valid")
 UNIT_NAMES = STATIC_NAMES + DYNAMIC_NAMES
 NUM_STATIC = len(STATIC_NAMES)
 UNIT_SIZE = len(UNIT_NAMES)
+NEAREST, LAST, FORWARD, GAIN, PICKED, VALID = range(NUM_STATIC, UNIT_SIZE)
 SUMMARY_NAMES = (
     "summary_units",
     "summary_length",
@@ -69,84 +71,90 @@ Observation = Float32[np.ndarray, " column"]
 
 @compiled
 def observe(
-    table: TextTable,
-    source: int,
-    picks: Picks,
-    num_picks: int,
-    budget: int,
-    step_share: float,
-    out: Observation,
+    text: Text, picks: Picks, num_picks: int, budget: int, step_share: float, out: Observation
 ) -> None:
     """Writes one observation."""
-    out[:] = 0.0
-    covered = 0
-    for i in range(num_picks):
-        covered |= table.terms[source, picks[i]]
-    all_weight = 0.0
-    for term in range(MAX_TERMS):
-        all_weight += table.term_weight[source, term]
-    all_weight = max(all_weight, 1e-9)
-    for unit in range(table.num_units[source]):
-        at = unit * UNIT_SIZE
-        for column in range(NUM_STATIC):
-            out[at + column] = table.static[source, unit, column]
-        at += NUM_STATIC
-        nearest, picked = 0.0, False
-        for i in range(num_picks):
-            nearest = max(nearest, table.similarity[source, unit, picks[i]])
-            picked |= picks[i] == unit
-        out[at] = nearest
-        if num_picks > 0:
-            last = picks[num_picks - 1]
-            out[at + 1] = table.similarity[source, unit, last]
-            out[at + 2] = (
-                table.static[source, unit, POSITION] - table.static[source, last, POSITION]
-            )
-        out[at + 3] = term_share(table, source, table.terms[source, unit] & ~covered, all_weight)
-        out[at + 4] = 1.0 if picked else 0.0
-        out[at + 5] = 0.0 if picked else 1.0
+    first_sight(text, out)
+    for seen in range(num_picks):
+        add_pick(text, picks, seen + 1, out)
     if num_picks > 0:
-        summary = out[SUMMARY_START:STEP_COLUMN]
-        summarise(table, source, picks, num_picks, budget, summary)
-        summary[2] = term_share(table, source, covered, all_weight)
-        summary[18] = top_share(table, source, covered)
+        summarise(text, picks, num_picks, budget, out[SUMMARY_START:STEP_COLUMN])
     out[STEP_COLUMN] = step_share
 
 
 @compiled
-def term_share(table: TextTable, source: int, terms: int, all_weight: float) -> float:
-    """Returns the share of the source's term weight that some of its terms hold."""
-    weight = 0.0
-    for term in range(MAX_TERMS):
-        if terms >> term & 1:
-            weight += table.term_weight[source, term]
-    return weight / all_weight
+def first_sight(text: Text, out: Observation) -> None:
+    """Writes what is seen before anything is picked."""
+    out[:] = 0.0
+    for unit in range(text.num_units):
+        at = unit * UNIT_SIZE
+        for column in range(NUM_STATIC):
+            out[at + column] = text.static[unit, column]
+        out[at + GAIN] = term_share(text, text.terms[unit])
+        out[at + VALID] = 1.0
 
 
 @compiled
-def top_share(table: TextTable, source: int, terms: int) -> float:
+def add_pick(text: Text, picks: Picks, num_picks: int, out: Observation) -> None:
+    """Brings how the units stand to the summary up to date with its last pick."""
+    last = picks[num_picks - 1]
+    covered = covered_terms(text, picks, num_picks - 1)
+    fresh = text.terms[last] & ~covered
+    covered |= fresh
+    for unit in range(text.num_units):
+        at = unit * UNIT_SIZE
+        similarity = text.similarity[unit, last]
+        out[at + NEAREST] = max(out[at + NEAREST], similarity)
+        out[at + LAST] = similarity
+        out[at + FORWARD] = text.static[unit, POSITION] - text.static[last, POSITION]
+        if text.terms[unit] & fresh:
+            out[at + GAIN] = term_share(text, text.terms[unit] & ~covered)
+    out[last * UNIT_SIZE + PICKED] = 1.0
+    out[last * UNIT_SIZE + VALID] = 0.0
+
+
+@compiled
+def covered_terms(text: Text, picks: Picks, num_picks: int) -> int:
+    """Returns the terms that some units hold between them."""
+    covered = 0
+    for i in range(num_picks):
+        covered |= text.terms[picks[i]]
+    return covered
+
+
+@compiled
+def term_share(text: Text, terms: int) -> float:
+    """Returns the share of the source's term weight that some of its terms hold."""
+    weight, term = 0.0, 0
+    while terms >> term:
+        if terms >> term & 1:
+            weight += text.term_weight[term]
+        term += 1
+    return weight / text.all_weight
+
+
+@compiled
+def top_share(text: Text, terms: int) -> float:
     """Returns the share of the source's weightiest few terms that are among some of its terms."""
     top, held = 0, 0
     for term in range(NUM_TOP_TERMS):
-        if table.term_weight[source, term] > 0.0:
+        if text.term_weight[term] > 0.0:
             top += 1
             held += terms >> term & 1
     return held / max(top, 1)
 
 
 @compiled
-def summarise(
-    table: TextTable, source: int, picks: Picks, num_picks: int, budget: int, out: Observation
-) -> None:
-    """Writes the columns of SUMMARY_NAMES, but for those of the terms covered."""
+def summarise(text: Text, picks: Picks, num_picks: int, budget: int, out: Observation) -> None:
+    """Writes the columns of SUMMARY_NAMES."""
+    out[:] = 0.0
     least_overlap, least_closeness, most_repetition, repetition = 1.0, 1.0, 0.0, 0.0
     backward, dangling, places = 0, 0, 0
     total, squares, along, square_norm = 0.0, 0.0, 0.0, 0.0
-    sentence_length = table.sentence_length[source]
     for i in range(num_picks):
         unit = picks[i]
-        static = table.static[source, unit]
-        length = table.length[source, unit]
+        static = text.static[unit]
+        length = text.length[unit]
         total += length
         squares += length * length
         out[3] += static[OVERLAP]
@@ -156,40 +164,44 @@ def summarise(
         out[17] += static[CENTRALITY]
         out[19] += static[VERBATIM]
         out[20] += static[CLAUSES]
-        least_overlap = min(least_overlap, static[OVERLAP])
-        least_closeness = min(least_closeness, static[CLOSENESS])
+        # float(): a float32 beside Python's numbers stays one, but compiled it becomes a float64
+        least_overlap = min(least_overlap, float(static[OVERLAP]))
+        least_closeness = min(least_closeness, float(static[CLOSENESS]))
         step = 0.0
         if i > 0:
-            step = static[POSITION] - table.static[source, picks[i - 1], POSITION]
+            step = float(static[POSITION] - text.static[picks[i - 1], POSITION])
             backward += step < 0.0
             nearest = 0.0
             for j in range(i):
-                nearest = max(nearest, table.similarity[source, unit, picks[j]])
+                nearest = max(nearest, float(text.similarity[unit, picks[j]]))
             repetition += nearest
             most_repetition = max(most_repetition, nearest)
         # a sentence that points back is understood right after the one it followed
-        follows = i > 0 and 0.0 < step <= 1.5 / max(table.num_units[source] - 1, 1)
+        follows = i > 0 and 0.0 < step <= 1.5 / max(text.num_units - 1, 1)
         dangling += static[LEANS] > 0.0 and not follows
-        norm = table.norm[source, unit]
-        along += norm * table.likeness[source, unit]
+        norm = text.norm[unit]
+        along += norm * text.likeness[unit]
         for j in range(num_picks):
             other = picks[j]
-            square_norm += norm * table.norm[source, other] * table.similarity[source, unit, other]
-        places |= 1 << int(np.rint(static[POSITION] * MAX_UNITS))
+            square_norm += norm * text.norm[other] * float(text.similarity[unit, other])
+        places |= 1 << int(np.rint(float(static[POSITION]) * MAX_UNITS))
     for column in (3, 5, 7, 12, 17, 19, 20):
         out[column] /= num_picks
     mean = total / num_picks
     out[0] = num_picks / budget
-    out[1] = total / (budget * sentence_length)
+    out[1] = total / (budget * text.sentence_length)
+    covered = covered_terms(text, picks, num_picks)
+    out[2] = term_share(text, covered)
     out[4] = least_overlap
     out[6] = least_closeness
     out[8] = repetition / max(num_picks - 1, 1)
     out[9] = most_repetition
     out[10] = backward / max(num_picks - 1, 1)
     out[11] = dangling / num_picks
-    out[13] = table.static[source, picks[0], POSITION]
-    out[14] = table.static[source, picks[num_picks - 1], POSITION]
+    out[13] = text.static[picks[0], POSITION]
+    out[14] = text.static[picks[num_picks - 1], POSITION]
     out[15] = count_bits(places) / num_picks
-    out[16] = np.sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
+    out[16] = sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
+    out[18] = top_share(text, covered)
     # the summary's words as one vector: cosine with the words of the whole source
-    out[21] = along / max(np.sqrt(square_norm), 1e-9)
+    out[21] = along / max(sqrt(square_norm), 1e-9)

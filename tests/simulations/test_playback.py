@@ -18,9 +18,9 @@ def test_picks_become_the_text_and_the_gold_that_a_reader_would_get() -> None:
         wanted = [source.units[unit].text for unit in row if unit != STOP]
         assert reading.text(state) == join(wanted, source.language)
     one = TextConfig().reading(1)
-    observation, state = played.observations[0].copy(), played.states[0].copy()
-    one.start(0, 3, observation, state)
-    total = sum(one.step(np.array([action]))[1][0] for action in (4, 0, STOP))
+    seen = one.empty_outcome()
+    one.start(np.array([True]), np.array([3]), seen.observations, seen.states)
+    total = sum(one.step(np.array([action])).gains[0] for action in (4, 0, STOP))
     assert played.criteria[0] == pytest.approx(total)
     assert played.criteria.shape == (3, len(CRITERIA))
 

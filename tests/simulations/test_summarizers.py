@@ -39,7 +39,7 @@ def test_the_sentence_that_others_speak_of_ranks_first() -> None:
 def test_a_length_limit_keeps_the_best_sentence_at_least() -> None:
     reading = TextConfig(text=HUB).reading(1)
     assert lexrank(reading, 3, max_length=1.0)[0].tolist() == [1, STOP, STOP, STOP]
-    length = reading.table.length[0, lexrank(reading, 4, max_length=14.0)[0, :2]]
+    length = reading.table["length"][0, lexrank(reading, 4, max_length=14.0)[0, :2]]
     assert length.sum() <= 14
 
 
@@ -64,7 +64,7 @@ def test_random_picks_are_different_units_that_exist() -> None:
     reading = TextConfig().reading(1)
     for picks, count in zip(
         random_picks(reading, 5, rng=np.random.default_rng(0)),
-        reading.table.num_units,
+        reading.table["num_units"],
         strict=True,
     ):
         assert len(set(picks.tolist())) == 5

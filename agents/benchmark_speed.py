@@ -1,4 +1,4 @@
-"""`prefgym benchmark speed`: simulator, PPO loop, learned reward and fit, beside their peers.
+"""`prefgym benchmark speed`: simulators, PPO loop, learned reward and fit, beside their peers.
 
 The peers have environments of their own, whose interpreters run the scripts in `benchmarks/`.
 """
@@ -26,6 +26,7 @@ from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.speed_jobs import (
     ENV_ID,
     HIGHWAY_PPO,
+    TEXT_ID,
     Speed,
     bare_fit,
     driving_reward_model,
@@ -113,6 +114,7 @@ def run(out: Path, options: SpeedOptions) -> list[Path]:
         _check_peer(script, python)
     parts: tuple[Callable[[], Findings], ...] = (
         lambda: simulator(sizes),
+        lambda: readers(sizes),
         lambda: loop(sizes),
         lambda: highway(sizes, options.highway_python),
         lambda: fitting(sizes, options.imitation_python),
@@ -149,6 +151,20 @@ def simulator(sizes: Sizes) -> Findings:
     return [*found.values()], [
         Target("one world through gym.make", found[single].rate, "at least", 6e4, "decisions/s"),
         Target("64 worlds, vector form", found[batch].rate, "at least", 2.5e5, "decisions/s"),
+    ]
+
+
+def readers(sizes: Sizes) -> Findings:
+    """Steps per second of readers of texts with random actions, alone and in a batch."""
+    rng = np.random.default_rng(0)
+    single, batch = "texts, one reader", f"texts, {NUM_WORLDS} readers"
+    jobs = {
+        single: one_world(sizes.decisions, TEXT_ID, rng=rng),
+        batch: many_worlds(NUM_WORLDS, sizes.vector_steps, TEXT_ID, rng=rng),
+    }
+    found = take_turns(jobs, "steps", sizes.turns)
+    return [*found.values()], [
+        Target("one reader through gym.make", found[single].rate, "at least", 5e4, "steps/s"),
     ]
 
 

@@ -27,6 +27,7 @@ from prefgym.feedback.reward_nets import Family
 from prefgym.feedback.segment import Segments
 
 ENV_ID = "prefgym/Driving-v0"
+TEXT_ID = "prefgym/TextSummary-v0"
 HIGHWAY_PPO = PPOConfig(
     num_envs=16,
     num_steps=48,
@@ -90,9 +91,9 @@ def merged(parts: Sequence[Speed]) -> Speed:
     )
 
 
-def one_world(num_decisions: int, *, rng: np.random.Generator) -> Job:
+def one_world(num_decisions: int, env_id: str = ENV_ID, *, rng: np.random.Generator) -> Job:
     """Random actions drawn beforehand, through `gymnasium.make`, resets included."""
-    env = gym.make(ENV_ID)
+    env = gym.make(env_id)
     env.reset(seed=0)
     actions = sample_actions(env.action_space, num_decisions, rng=rng)
 
@@ -107,11 +108,13 @@ def one_world(num_decisions: int, *, rng: np.random.Generator) -> Job:
     return play
 
 
-def many_worlds(num_worlds: int, num_steps: int, *, rng: np.random.Generator) -> Job:
+def many_worlds(
+    num_worlds: int, num_steps: int, env_id: str = ENV_ID, *, rng: np.random.Generator
+) -> Job:
     """The same in the vector form, whose worlds reset themselves."""
-    env = gym.make_vec(ENV_ID, num_envs=num_worlds, vectorization_mode="vector_entry_point")
+    env = gym.make_vec(env_id, num_envs=num_worlds, vectorization_mode="vector_entry_point")
     actions = sample_actions(env.single_action_space, num_steps * num_worlds, rng=rng)
-    actions = actions.reshape(num_steps, num_worlds, -1)
+    actions = actions.reshape(num_steps, num_worlds, *actions.shape[1:])
 
     def play() -> int:
         env.reset(seed=0)

@@ -112,7 +112,8 @@ def markdown(speeds: Sequence[Speed], targets: Sequence[Target], machine: Machin
         markdown_table(TARGET_HEADER, _target_rows(targets)),
         markdown_table(SPEED_HEADER, _speed_rows(speeds)),
         "A decision is half a second of 30 cars in five sub-steps; highway-fast-v0's is a second "
-        "of 21 cars in five. highway-env's settings: 16 worlds of 48 steps, batch 64, 10 epochs, "
+        "of 21 cars in five. A reader's step is one pick, or the stop. "
+        "highway-env's settings: 16 worlds of 48 steps, batch 64, 10 epochs, "
         "two networks of 2x256. A pair visit is one pair of 50-step segments of 16 numbers shown "
         "to one member of three of 2x64, in batches of 32 pairs. `fit` also standardises, scales "
         "and measures agreement; the bare loop takes its gradient steps only. imitation's work "

@@ -14,6 +14,7 @@ import pytest
 from prefgym.agents.benchmark_speed import HIGHWAY, IMITATION, peer_speeds, run
 from prefgym.agents.config import PPOConfig
 from prefgym.agents.speed_jobs import (
+    TEXT_ID,
     Comparisons,
     bare_fit,
     driving_reward_model,
@@ -81,6 +82,8 @@ def test_simulator_jobs_count_decisions_across_resets() -> None:
     assert one_world(90, rng=rng)() == 90  # an episode has 80
     play = many_worlds(2, 90, rng=rng)
     assert [play(), play()] == [180, 180]
+    assert one_world(90, TEXT_ID, rng=rng)() == 90
+    assert many_worlds(2, 90, TEXT_ID, rng=rng)() == 180
 
 
 @pytest.mark.parametrize("family", [None, "mlp", "linear"])
@@ -126,7 +129,7 @@ def test_a_bound_itself_is_good_enough(relation: str, value: float, met: bool) -
 def test_run_writes_every_target_beside_its_peers(clone: Path) -> None:
     page, document = run(clone / "out", Options(True, PYTHON, PYTHON))
     found = json.loads(document.read_text())
-    assert len(found["targets"]) == 7
+    assert len(found["targets"]) == 8
     assert sum(speed["name"] == "peer" for speed in found["speeds"]) == 2
     for speed in found["speeds"]:
         assert min(speed["cpu_rates"] + speed["wall_rates"]) > 0
@@ -140,7 +143,7 @@ def test_run_writes_every_target_beside_its_peers(clone: Path) -> None:
 def test_peer_is_left_out_without_its_interpreter(clone: Path) -> None:
     _, document = run(clone / "out", Options())
     found = json.loads(document.read_text())
-    assert len(found["targets"]) == 6
+    assert len(found["targets"]) == 7
     assert all(speed["name"] != "peer" for speed in found["speeds"])
 
 

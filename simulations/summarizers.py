@@ -23,7 +23,9 @@ Value = Callable[[Numbers, Picks], Float64[np.ndarray, " text"]]
 
 def random_picks(reading: Reading, num_picks: int, *, rng: np.random.Generator) -> Picks:
     """Different units at random, in random order."""
-    return _fill(reading, [rng.permutation(count)[:num_picks] for count in reading.table["num_units"]])
+    return _fill(
+        reading, [rng.permutation(count)[:num_picks] for count in reading.table["num_units"]]
+    )
 
 
 def lead(reading: Reading, num_picks: int) -> Picks:

@@ -32,8 +32,8 @@ def pages(results: list[Result]) -> Page:
         "`prefgym benchmark text`, with `PREFGYM_DATA` set. Mean and range over seeds "
         "[lowest, highest].",
     ]
-    for write in (_agreement, _news, _rounds, _hacking):
-        part = write.__name__[1:]
+    parts = {"agreement": _agreement, "news": _news, "rounds": _rounds, "hacking": _hacking}
+    for part, write in parts.items():
         rows = [row for row in results if row["part"] == part]
         if rows:
             write(page, rows)
@@ -91,7 +91,7 @@ def _agreement(page: Page, rows: list[Result]) -> None:
         + "; ".join(
             f"{model} {_cell([row['agreement'][model] for row in found])}" for model in models
         )
-        + f". Both kinds together are at worst {-worst:+.3f} below the better one.",
+        + f". Both kinds together are at worst {worst:+.3f} from the better one.",
         "![agreement](text-agreement.png)",
         "What each model holds the first two sentences worth, and known attacks, on average over "
         "the 20 articles:",
@@ -104,9 +104,11 @@ def _news(page: Page, rows: list[Result]) -> None:
     page.paragraphs += [
         "## PPO on that reward model",
         "Articles kept for measuring, two sentences each; gold is the mean of ROUGE-1 and ROUGE-2 "
-        "F against 11 human references that nothing is fitted to. PPO starts from a clone of the "
-        "baseline and pays for moving away from it. Shuffled: the sentences of every article in "
-        "five random orders, and a reward model that does not read places.",
+        "F against 11 human references that nothing is fitted to. The reward has the heads "
+        "coherence and relevance: copied sentences are all consistent and equally fluent. PPO "
+        "starts from a clone of the baseline and pays for moving away from it. Shuffled: the "
+        "sentences of every article in five random orders, and a reward model that does not read "
+        "places.",
     ]
     orders = list(dict.fromkeys(row["order"] for row in found))
     for order in orders:

@@ -25,9 +25,9 @@ from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.written import finished_segments
 from prefgym.simulations.judges import find_judge, rate
-from prefgym.simulations.playback import play, write
+from prefgym.simulations.playback import Played, demonstrate, play, write
 from prefgym.simulations.reading import Reading
-from prefgym.simulations.summarizers import random_picks
+from prefgym.simulations.summarizers import Picks
 from prefgym.simulations.text_gold import ACCURACY, CRITERIA, OVERALL
 from prefgym.simulations.text_worlds import STOP
 
@@ -36,7 +36,7 @@ NUM_RATINGS = 60
 STEPS = 60_000
 PARTS = 15
 NUM_REPEATS = 4
-KL_PENALTY, PESSIMISM = 1.0, 1.0
+KL_PENALTY, PESSIMISM = 0.3, 1.0
 VARIANTS = ("plain", "KL penalty", "bounded ensemble", "bad texts", "all three")
 
 
@@ -56,22 +56,36 @@ def measure(cell: Cell) -> Result:
     def watch(ppo: PPO, start: ActorCriticPolicy) -> None:
         looks.append({"steps": ppo.num_timesteps, **look(ppo.policy, start, test, model)})
 
+    scenes = TextConfig(corpus="sunsets", language=LANGUAGE)
+    own = scenes.reading(len(scenes.sources()))
+    start = demonstrate(own, honest_texts(own, rng=np.random.default_rng(seed)))
     penalty = KL_PENALTY if with_all or variant == "KL penalty" else 0.0
     config = replace(preset(ENV_ID, kwargs).ppo, kl_penalty=penalty)
-    train_writer(kwargs, model, config, steps=STEPS, seed=seed, parts=PARTS, watch=watch)
+    train_writer(
+        kwargs, model, config, steps=STEPS, seed=seed, parts=PARTS, start=start, watch=watch
+    )
     return {"looks": looks}
 
 
+def honest_texts(reading: Reading, *, rng: np.random.Generator) -> Picks:
+    """True units of every scene, each fact once, plain or vivid, in any number and order."""
+    rows = np.full((len(reading.texts), reading.budget), STOP, np.int64)
+    for row, source in zip(rows, reading.texts, strict=True):
+        order = rng.permutation(len(source.units)).tolist()
+        true = {source.units[i].place: i for i in order if source.units[i].states}
+        chosen = rng.permutation(list(true.values()))[: rng.integers(2, reading.budget + 1)]
+        row[: len(chosen)] = chosen
+    return rows
+
+
 def few_ratings(*, seed: int, negatives: bool, pessimism: float) -> RewardModel:
-    """A reward model of random texts, each rated once as a whole by a simulated expert."""
+    """A reward model of honest texts, each rated once as a whole by a simulated expert."""
     rng = np.random.default_rng(seed)
     reading = TextConfig(corpus="sunsets", language=LANGUAGE).reading(256)
-    budget = reading.budget
-    own = rng.integers(len(reading.texts), size=NUM_RATINGS)
-    picks = random_picks(reading, budget, rng=rng)[own]
-    for row, length in zip(picks, rng.integers(1, budget + 1, NUM_RATINGS), strict=True):
-        row[length:] = STOP
-    played = play(reading, own, picks)
+    own = rng.permutation(len(reading.texts))[:NUM_RATINGS]
+    everyone = np.arange(len(reading.texts))
+    honest = play(reading, everyone, honest_texts(reading, rng=rng))
+    played = Played(*(column[own] for column in honest))
     given = rate(find_judge("expert"), played.criteria[:, OVERALL:], rng=rng)
     segments = finished_segments(played.observations)
     feedback: list[Feedback] = [
@@ -79,7 +93,15 @@ def few_ratings(*, seed: int, negatives: bool, pessimism: float) -> RewardModel:
     ]
     if negatives:
         notes = [source.text for source in reading.texts]
-        segments, bad = add_negatives(segments, own, notes, LANGUAGE, budget=budget, rng=rng)
+        segments, bad = add_negatives(
+            segments,
+            own,
+            notes,
+            LANGUAGE,
+            budget=reading.budget,
+            rng=rng,
+            others=[reading.text(state) for state in honest.states],
+        )
         feedback.append(bad)
     config = text_reward([CRITERIA[OVERALL]], pessimism=pessimism)
     return fit_texts(segments, feedback, config, seed=seed)

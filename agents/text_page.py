@@ -285,8 +285,11 @@ def _hacking(page: Page, rows: list[Result]) -> None:
     header = ["variant", "best gold", "final gold", "final accuracy", "final proxy", "final KL"]
     page.paragraphs += [
         "## Pursued too far",
-        "Sunsets, one reward model of 60 ratings of random texts, never refitted, one head. The "
-        "proxy keeps rising while gold, on held-out scenes, rises and falls. Gao's curve R = d "
+        "Sunsets. A writer is cloned from honest texts (true units, each fact once, plain or "
+        "vivid); 60 such texts are rated, once each and as a whole, and the reward model is never "
+        "refitted. The proxy keeps rising while gold, on held-out scenes, rises and falls: among "
+        "honest texts the vivid ones stray farthest from the notes' words, and a lie strays "
+        "farther. Gao's curve R = d "
         "(alpha - beta log d), d = sqrt(KL), is fitted to the mean over seeds; recovered is the "
         "share of plain's fall from its best gold that a variant does not suffer.",
         markdown_table([*header, "alpha, beta", "R2", "recovered"], table),

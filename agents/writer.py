@@ -76,6 +76,7 @@ def add_negatives(
     *,
     budget: int,
     rng: np.random.Generator,
+    others: Sequence[str] | None = None,
 ) -> tuple[Segments, Comparison]:
     """Every source's made-up bad texts, each beaten by a text of the same source that was judged.
 
@@ -88,11 +89,16 @@ def add_negatives(
         language: of all of them.
         budget: sentences that a summary is meant to have.
         rng: decides the bad texts and which text beats each.
+        others: a text about each source, for bad texts that borrow; None: the source itself.
 
     Returns:
         The judged texts and the bad ones, and the comparisons.
     """
-    bad = [pair for attack in NEGATIVES.values() for pair in attacked(attack, texts, language, rng)]
+    bad = [
+        pair
+        for attack in NEGATIVES.values()
+        for pair in attacked(attack, texts, language, rng, others=others)
+    ]
     judged = [np.flatnonzero(own == number) for number in range(len(texts))]
     source = np.tile(np.arange(len(texts)), len(NEGATIVES))
     usable = np.array([len(judged[number]) > 0 for number in source])

@@ -110,11 +110,26 @@ NEGATIVES: Mapping[str, Attack] = {
 
 
 def attacked(
-    attack: Attack, sources: Sequence[str], language: str, rng: np.random.Generator
+    attack: Attack,
+    sources: Sequence[str],
+    language: str,
+    rng: np.random.Generator,
+    *,
+    others: Sequence[str] | None = None,
 ) -> list[tuple[str, str]]:
-    """Each source with a bad summary of it; the other source is the next one."""
+    """Each source with a bad summary of it.
+
+    Args:
+        attack: what makes it bad.
+        sources: the sources.
+        language: of all of them.
+        rng: decides what is left to chance.
+        others: what to borrow from, a text about each source; the one about the source before is
+            taken. None: the sources themselves.
+    """
+    borrowed = sources if others is None else others
     return [
-        (source, attack(language, split_sentences(source), sources[i - 1], rng))
+        (source, attack(language, split_sentences(source), borrowed[i - 1], rng))
         for i, source in enumerate(sources)
     ]
 

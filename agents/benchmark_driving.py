@@ -172,6 +172,8 @@ def write(out: Path, results: list[Result]) -> list[Path]:
         f"{ORACLE_STEPS:,} steps, the mean of its seeds. IQM over profiles x seeds, 95 % "
         "bootstrap interval stratified by profile. 480,000 environment steps per run.",
         markdown_table(header, rows),
+        "![S_idm over the number of comparisons](driving-curves.png)",
+        *_against_uniform(results, conditions, rng=rng),
         "## Gold per step",
         _gold_table(results),
         "## Cross-evaluation",
@@ -226,6 +228,44 @@ def _curves(
     )
 
 
+def _against_uniform(
+    results: list[Result], conditions: list[Condition], *, rng: np.random.Generator
+) -> list[str]:
+    """What choosing queries gains over drawing them, run by run of one profile and seed."""
+    lines, helps, harms = [], [], []
+    for condition in conditions:
+        plain = condition._replace(selection="uniform")
+        if condition.selection == "uniform" or plain not in conditions:
+            continue
+        one, other = scores(results, "idm", condition), scores(results, "idm", plain)
+        if one.shape != other.shape:
+            continue
+        gain = stratified_bootstrap(one - other, iqm, rng=rng)
+        name = f"{condition.selection} at {condition.labels}"
+        if gain.low > 0:
+            helps.append(name)
+        if gain.high < 0:
+            harms.append(name)
+        lines.append(
+            [
+                condition.selection,
+                str(condition.labels),
+                f"{gain.estimate:+.3f}",
+                f"[{gain.low:+.3f}, {gain.high:+.3f}]",
+            ]
+        )
+    if not lines:
+        return []
+    return [
+        "## Does choosing the queries help?",
+        "S_idm less that of uniform queries, IQM over runs of the same profile and seed:",
+        markdown_table(["selection", "comparisons", "gain", "95 %"], lines),
+        f"Better than uniform beyond the interval: {', '.join(helps) or 'nowhere'}. "
+        f"Worse: {', '.join(harms) or 'nowhere'}. Of {len(lines)} intervals at 95 %, "
+        f"{0.05 * len(lines):.1f} exclude 0 by chance.",
+    ]
+
+
 def _gold_table(results: list[Result]) -> str:
     rows = []
     for method in ("random", "idm", "gold"):
@@ -272,4 +312,5 @@ def _matrix(out: Path, results: list[Result]) -> list[str]:
             f"- {judge}: its own policy leads {names[best]}'s by {margin:.4f}, {verdict} the "
             f"95 % interval of the difference (± {width:.4f})"
         )
-    return [markdown_table(["", *names], rows), "\n".join(lines)]
+    picture_link = "![Every profile's oracle judged by every profile](driving-matrix.png)"
+    return [markdown_table(["", *names], rows), "\n".join(lines), picture_link]

@@ -55,6 +55,7 @@ SUMMARY_NAMES = (
     "summary_verbatim",
     "summary_clauses",
     "summary_likeness",
+    "summary_copied",
 )
 SUMMARY_START = MAX_UNITS * UNIT_SIZE
 STEP_COLUMN = SUMMARY_START + len(SUMMARY_NAMES)
@@ -149,7 +150,7 @@ def summarise(text: Text, picks: Picks, num_picks: int, budget: int, out: Observ
     """Writes the columns of SUMMARY_NAMES."""
     out[:] = 0.0
     least_overlap, least_closeness, most_repetition, repetition = 1.0, 1.0, 0.0, 0.0
-    backward, dangling, places = 0, 0, 0
+    backward, dangling, places, copied = 0, 0, 0, 0
     total, squares, along, square_norm = 0.0, 0.0, 0.0, 0.0
     for i in range(num_picks):
         unit = picks[i]
@@ -164,6 +165,7 @@ def summarise(text: Text, picks: Picks, num_picks: int, budget: int, out: Observ
         out[17] += static[CENTRALITY]
         out[19] += static[VERBATIM]
         out[20] += static[CLAUSES]
+        copied += static[VERBATIM] == 1.0
         # float(): a float32 beside Python's numbers stays one, but compiled it becomes a float64
         least_overlap = min(least_overlap, float(static[OVERLAP]))
         least_closeness = min(least_closeness, float(static[CLOSENESS]))
@@ -200,6 +202,7 @@ def summarise(text: Text, picks: Picks, num_picks: int, budget: int, out: Observ
     out[11] = dangling / num_picks
     out[13] = text.static[picks[0], POSITION]
     out[14] = text.static[picks[num_picks - 1], POSITION]
+    out[22] = copied / num_picks
     out[15] = count_bits(places) / num_picks
     out[16] = sqrt(max(squares / num_picks - mean * mean, 0.0)) / max(mean, 1.0)
     out[18] = top_share(text, covered)

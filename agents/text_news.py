@@ -50,7 +50,8 @@ BUDGET = 2
 WIDEST = 3
 NUM_SHUFFLES = 5
 STEPS = 60_000
-KL_PENALTY = 0.3
+# lead-2 is hard to improve on and worth staying near to, LexRank is not
+KL_PENALTY = {"given": 0.3, "shuffled": 0.05}
 # Whole sentences of the source are all consistent with it and equally fluent: what a model says of
 # those two of sentences that were copied, it has from summaries that were not.
 HEADS = ("coherence", "relevance")
@@ -93,7 +94,7 @@ def measure(cell: Cell) -> Result:
                 float(np.mean([rouge(*pair) for pair in zip(texts, references, strict=True)]))
             )
 
-        config = replace(preset(ENV_ID, kwargs).ppo, kl_penalty=KL_PENALTY)
+        config = replace(preset(ENV_ID, kwargs).ppo, kl_penalty=KL_PENALTY[str(cell["order"])])
         begin = time.perf_counter()
         train_writer(
             kwargs, model, config, steps=STEPS, seed=seed, parts=4, start=start, watch=watch

@@ -147,7 +147,9 @@ def _rounds(page: Page, rows: list[Result]) -> None:
         )
         seconds = [row["seconds"] for row in part]
         table.append([name, *(_cell(list(column), 2) for column in golds.T), f"{max(seconds):.0f}"])
-        curves.append(Curve(name, range(golds.shape[1]), [spread(list(c)) for c in golds.T]))
+        if condition[1] != "both" and condition[2] == "all":
+            points = [spread(list(column)) for column in golds.T]
+            curves.append(Curve(name, range(golds.shape[1]), points))
         final = np.array([row["criteria"] for row in part])
         criteria.append([name, *(_cell(list(column), 2) for column in final.T)])
     rounds = [f"round {i}" for i in range(len(found[0]["gold"]))]

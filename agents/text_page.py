@@ -173,7 +173,7 @@ def _rounds(page: Page, rows: list[Result]) -> None:
         *(
             _shown(condition, part[0])
             for condition, part in groups.items()
-            if condition[2] == "all"
+            if condition[1] != "both" and condition[2] == "all"
         ),
         *_own(groups),
     ]
@@ -205,7 +205,7 @@ def _transfer(groups: dict[tuple[str, str, str], list[Any]]) -> str:
             title = f"{corpus} ({units}): trained on {NAMES[language]}, reads {NAMES[read]}"
             scores = {n: [r["by_language"][read].get(n) for r in part] for n in names}
             rows.append([title, *("" if None in s else _cell(s, 2) for s in scores.values())])
-    return markdown_table(["writer", *names], rows)
+    return markdown_table(["gold", *names], rows)
 
 
 def _shown(condition: tuple[str, str, str], row: Any) -> str:

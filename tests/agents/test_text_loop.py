@@ -34,7 +34,7 @@ def test_texts_are_learned_from_ratings(tmp_path: Path) -> None:
         seed=1,
         watch=lambda seen: labels.append(seen.labels),
     )
-    assert labels == [24, 120, 120, 120, 120, 120]  # after every stage
+    assert labels == [24, 120, 120, 120, 120]  # two rounds, and three rollouts after the last
     with FeedbackStore(run.folder / "feedback.sqlite") as store:
         events = store.events(kinds=("rating",))
     assert len(events) == run.labels == 120

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 
 from prefgym.agents.config import LoopConfig
 from prefgym.feedback.comparison import Comparison, Feedback
@@ -104,6 +105,11 @@ def _level(value: object) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
+def num_candidates(num_labels: int, loop: LoopConfig) -> int:
+    """Candidate queries to draw where `num_labels` answers are wanted."""
+    return max(loop.candidates, MAX_ASKED) * num_labels
+
+
 def candidate_queries(
     pool: Trajectories,
     old: Segments | None,
@@ -124,13 +130,18 @@ def new_segments(
     pool: Trajectories, num_segments: int, loop: LoopConfig, *, rng: np.random.Generator
 ) -> Segments:
     """Random segments from the pool, with replacement: windows, or whole episodes."""
+    return cut(pool, new_starts(pool, num_segments, loop, rng=rng), loop.segment_length)
+
+
+def new_starts(
+    pool: Trajectories, num_segments: int, loop: LoopConfig, *, rng: np.random.Generator
+) -> Int64[np.ndarray, " segment"]:
+    """Flat indices of the pool where random segments begin."""
     if loop.whole_episodes:
-        starts = whole_episode_starts(pool, loop.segment_length, num_segments, rng=rng)
-    else:
-        starts = sample_starts(
-            pool, loop.segment_length, num_segments, anchored_share=loop.anchored_share, rng=rng
-        )
-    return cut(pool, starts, loop.segment_length)
+        return whole_episode_starts(pool, loop.segment_length, num_segments, rng=rng)
+    return sample_starts(
+        pool, loop.segment_length, num_segments, anchored_share=loop.anchored_share, rng=rng
+    )
 
 
 def ask_round(
@@ -173,8 +184,7 @@ def _ask_comparisons(
     rng: np.random.Generator,
 ) -> Asked:
     """Skips are asked but spend no label."""
-    num_candidates = max(loop.candidates, MAX_ASKED) * num_labels
-    candidates = candidate_queries(pool, old, num_candidates, loop, rng=rng)
+    candidates = candidate_queries(pool, old, num_candidates(num_labels, loop), loop, rng=rng)
     rater.prepare(candidates)
     order = select(candidates, MAX_ASKED * num_labels, loop.selection, model, rng=rng)
     answered, end = 0, 0

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Literal, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 from prefgym.feedback.fit import FitConfig
+from prefgym.feedback.posted_query import KINDS, MAX_RANKED, QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
 from prefgym.feedback.selection import Selection
 from prefgym.simulations.judges import EXPERT, Judge
@@ -96,8 +97,34 @@ class LoopConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleConfig:
+    """How real people are asked, where they answer instead of a simulated one.
+
+    A round is over when all its queries are answered, or when nobody has answered for `timeout`
+    seconds; what is answered later counts from the next round on. The very first answer is waited
+    for however long it takes. `kinds` are asked in equal shares; none: as `feedback` of the loop
+    says. `overlap` people answer every query. A ranking is of `num_ranked` segments.
+    """
+
+    timeout: float = 600.0
+    kinds: tuple[QueryKind, ...] = ()
+    overlap: int = 1
+    num_ranked: int = 4
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.kinds) - set(KINDS))
+        if unknown:
+            raise ValueError(f"kinds must be of {', '.join(KINDS)}, got {', '.join(unknown)}")
+        if self.timeout < 0 or self.overlap < 1 or not 2 <= self.num_ranked <= MAX_RANKED:
+            raise ValueError(
+                f"timeout must be >= 0, overlap >= 1 and num_ranked in [2, {MAX_RANKED}], got "
+                f"{self.timeout}, {self.overlap} and {self.num_ranked}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Everything that decides a run."""
+    """Everything that decides a run; with `people`, all but what they answer, and when."""
 
     env_id: str
     env_kwargs: Mapping[str, EnvValue] = field(default_factory=dict)
@@ -108,6 +135,7 @@ class RunConfig:
     ppo: PPOConfig = field(default_factory=PPOConfig)
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+    people: PeopleConfig | None = None
 
 
 def to_json(config: RunConfig) -> dict[str, object]:
@@ -143,10 +171,11 @@ def _build(kind: type, values: Mapping[str, object]) -> object:
         raise ValueError(f"{kind.__name__} has no setting {', '.join(unknown)}")
     made: dict[str, object] = {}
     for name, value in values.items():
-        hint = hints[name]
-        if is_dataclass(hint) and isinstance(value, Mapping):
-            assert isinstance(hint, type)
-            made[name] = _build(hint, value)
+        kinds = [kind for kind in (hints[name], *get_args(hints[name])) if is_dataclass(kind)]
+        if kinds and isinstance(value, Mapping):
+            (kind_of_part,) = kinds
+            assert isinstance(kind_of_part, type)
+            made[name] = _build(kind_of_part, value)
         elif isinstance(value, list):
             made[name] = tuple(value)
         else:

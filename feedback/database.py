@@ -1,43 +1,98 @@
-"""The database under the feedback store: its tables, its errors, and what SQLite needs said."""
+"""The database under a feedback store: its transactions, its errors, what SQLite needs said."""
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-SCHEMA_VERSION = 1
-_LOCK_TIMEOUT = 30.0  # [s]
+from prefgym.feedback.migration import migrate, schema_version
+from prefgym.feedback.tables import SCHEMA_VERSION
 
-SCHEMA = sa.MetaData()
-META = sa.Table(
-    "meta",
-    SCHEMA,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-SEGMENTS = sa.Table(
-    "segments",
-    SCHEMA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("payload", sa.LargeBinary, nullable=False),
-)
-EVENTS = sa.Table(
-    "events",
-    SCHEMA,
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("key", sa.Text, nullable=False, unique=True),
-    sa.Column("rater", sa.Text, nullable=False),
-    sa.Column("round", sa.Integer, nullable=False),
-    sa.Column("segments", sa.Text, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("answered_at", sa.Text),
-)
+_LOCK_TIMEOUT = 30.0  # [s]
+_CLOCKS = {
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
+}
+
+
+class Database:
+    """A database with the tables of a feedback store; threads and processes may share it."""
+
+    def __init__(self, url_or_path: str | Path) -> None:
+        """Open it, create the tables where there are none, and bring old ones up to date.
+
+        Raises:
+            ValueError: if there is something else, or the store of a newer version.
+            OSError: if it cannot be read or created.
+        """
+        url = database_url(url_or_path)
+        self.dialect = url.get_backend_name()
+        self.file = _sqlite_file(url)
+        self.name = url.render_as_string(hide_password=True)
+        if self.file is not None:
+            self.name = str(self.file)
+            if self.file.is_dir():
+                raise IsADirectoryError(
+                    f"feedback store must be a file, got the folder {self.name}"
+                )
+        self._engine = open_engine(url)
+        # SQLite has one writer at a time and lets the others sleep: threads had better queue.
+        self._writer: AbstractContextManager[object] = (
+            threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        )
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that sees what is stored."""
+        with translated_errors(self.name, "read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction: all that is done in it is stored when it ends well, else nothing."""
+        engine = self._engine.execution_options(immediate=True)
+        with self._writer, translated_errors(self.name, "write"), engine.begin() as connection:
+            yield connection
+
+    def share(self) -> None:
+        """Let many read an SQLite file while one writes; it stays so.
+
+        Only where people answer: such a file needs a writable folder on this machine's own disk
+        to be opened at all, which a run's folder need not be.
+        """
+        if self.dialect == "sqlite":
+            with translated_errors(self.name, "share"), closing(self._engine.raw_connection()) as c:
+                c.cursor().execute("PRAGMA journal_mode = WAL")
+
+    def compact(self) -> None:
+        """Rewrite an SQLite file so that its bytes follow from its content alone."""
+        if self.file is not None:
+            self._engine.dispose()
+            with translated_errors(self.name, "compact"):
+                rewrite_sqlite(self.file)
+
+    def _prepare(self) -> None:
+        with self.read() as connection:
+            version = schema_version(connection, self.name)
+        if version != SCHEMA_VERSION:
+            with self.write() as connection:
+                lock(connection, "schema")
+                migrate(connection, self.name)
 
 
 def database_url(url_or_path: str | Path) -> sa.URL:
@@ -57,6 +112,13 @@ def database_url(url_or_path: str | Path) -> sa.URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
+def _sqlite_file(url: sa.URL) -> Path | None:
+    """The SQLite file, if that is what holds the store."""
+    place = url.database or ":memory:"
+    is_file = place != ":memory:" and not place.startswith("file:")
+    return Path(place) if is_file and url.get_backend_name() == "sqlite" else None
+
+
 def open_engine(url: sa.URL) -> sa.Engine:
     """A pool of connections; all that SQLite needs said is said here.
 
@@ -64,11 +126,11 @@ def open_engine(url: sa.URL) -> sa.Engine:
         ValueError: if the database is neither SQLite nor PostgreSQL, or its driver is missing.
     """
     backend = url.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
+    if backend not in _CLOCKS:
         raise ValueError(f"feedback store must be in sqlite or postgresql, got {backend}")
     if backend == "postgresql":
         try:
-            return sa.create_engine(url)
+            return sa.create_engine(url, pool_pre_ping=True)
         except ModuleNotFoundError as error:
             raise ValueError(
                 f"a feedback store in PostgreSQL needs psycopg, got: {error}; "
@@ -78,17 +140,34 @@ def open_engine(url: sa.URL) -> sa.Engine:
     options = {"isolation_level": None, "timeout": _LOCK_TIMEOUT}
     engine = sa.create_engine(url, connect_args=options)
 
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, _: object) -> None:
+        # On the disk before a call returns, whatever the library was built with.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("immediate", False):
-            # On the disk before a call returns, whatever the library was built with; and a writer
-            # that first reads could be refused the lock when it comes to write.
-            connection.exec_driver_sql("PRAGMA synchronous = FULL")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.exec_driver_sql("BEGIN")
+        # A writer that first reads could be refused the lock when it comes to write.
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def clock(connection: sa.Connection) -> float:
+    """The time now by the database's clock, which all who share it go by [s since the epoch]."""
+    return float(connection.exec_driver_sql(_CLOCKS[connection.dialect.name]).scalar_one())
+
+
+def lock(connection: sa.Connection, name: str) -> None:
+    """Wait until nobody else holds `name`, and hold it until the transaction ends.
+
+    In SQLite, a transaction that writes holds everything.
+    """
+    if connection.dialect.name == "postgresql":
+        query = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        connection.execute(query, {"name": f"prefgym {name}"})
 
 
 def insert_missing(dialect_name: str, table: sa.Table) -> sqlite.dml.Insert | postgresql.dml.Insert:

@@ -6,31 +6,39 @@ its last step again.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import sqlalchemy as sa
 
-from prefgym.feedback.database import (
-    EVENTS,
-    META,
-    SCHEMA,
-    SCHEMA_VERSION,
-    SEGMENTS,
-    database_url,
-    insert_missing,
-    open_engine,
-    rewrite_sqlite,
-    translated_errors,
-)
-from prefgym.feedback.event import UNDO, Event, canonical_json, in_force
+from prefgym.feedback.database import Database, insert_missing
+from prefgym.feedback.event import UNDO, Event, in_force
 from prefgym.feedback.payload import decode_arrays, encode_arrays
+from prefgym.feedback.posted_query import Environment
+from prefgym.feedback.rows import (
+    EVENT_COLUMNS,
+    batches,
+    event_row,
+    known,
+    require_known,
+    require_segments,
+    row_event,
+)
+from prefgym.feedback.tables import CLIPS, EVENTS, META, SEGMENTS
 
-_EVENT_COLUMNS = [column for column in EVENTS.c if column is not EVENTS.c.seq]
-_BATCH = 500  # names per query; SQLite takes no more than 999 in old versions
+# What a browser shows as a picture or a film, and never runs as a page.
+MEDIA_TYPES = (
+    "image/apng",
+    "image/gif",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "video/mp4",
+    "video/webm",
+)
 
 
 class FeedbackStore:
@@ -55,19 +63,7 @@ class FeedbackStore:
             ValueError: if there is something else, or the store of a newer version.
             OSError: if it cannot be read or created.
         """
-        self._url = database_url(url_or_path)
-        self._name = self._url.render_as_string(hide_password=True)
-        if self._file is not None:
-            self._name = str(self._file)
-            if self._file.is_dir():
-                raise IsADirectoryError(
-                    f"feedback store must be a file, got the folder {self._name}"
-                )
-        self._engine = open_engine(self._url)
-        with ExitStack() as unless_prepared:
-            unless_prepared.callback(self.close)
-            self._prepare()
-            unless_prepared.pop_all()
+        self.database = Database(url_or_path)
 
     def __enter__(self) -> "FeedbackStore":
         return self
@@ -82,19 +78,19 @@ class FeedbackStore:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self.database.close()
 
     def add_segments(self, segments: Sequence[Mapping[str, np.ndarray]]) -> list[str]:
         """Store segments that are not stored yet; the ids of all, which follow from content."""
         encoded = [encode_arrays(segment) for segment in segments]
         ids = [identity for identity, _ in encoded]
-        with self._read() as connection:
-            known = self._known(connection, SEGMENTS.c.id, ids)
-        missing = {identity: payload for identity, payload in encoded if identity not in known}
+        with self.database.read() as connection:
+            stored = known(connection, SEGMENTS.c.id, ids)
+        missing = {identity: payload for identity, payload in encoded if identity not in stored}
         if missing:
             rows = [{"id": identity, "payload": payload} for identity, payload in missing.items()]
-            with self._write() as connection:
-                connection.execute(insert_missing(self._engine.dialect.name, SEGMENTS), rows)
+            with self.database.write() as connection:
+                connection.execute(insert_missing(self.database.dialect, SEGMENTS), rows)
         return ids
 
     def segments(self, ids: Sequence[str]) -> list[dict[str, np.ndarray]]:
@@ -104,13 +100,63 @@ class FeedbackStore:
             ValueError: if one is not stored, or is damaged.
         """
         payloads: dict[str, bytes] = {}
-        with self._read() as connection:
-            for batch in _batches(ids):
+        with self.database.read() as connection:
+            for batch in batches(ids):
                 query = sa.select(SEGMENTS.c.id, SEGMENTS.c.payload)
                 rows = connection.execute(query.where(SEGMENTS.c.id.in_(batch)))
                 payloads.update((row.id, row.payload) for row in rows)
-        self._require_known("segments", ids, payloads)
+        require_known(self.database.name, "segments", ids, payloads)
         return [decode_arrays(identity, payloads[identity]) for identity in ids]
+
+    def add_clip(self, segment: str, media_type: str, content: bytes) -> None:
+        """Keep a picture or film of a segment; one that is kept already stays.
+
+        Raises:
+            ValueError: if the segment is not stored, or browsers would not show this as a picture.
+        """
+        if media_type not in MEDIA_TYPES:
+            raise ValueError(
+                f"a clip's media type must be one of {', '.join(MEDIA_TYPES)}, got {media_type!r}"
+            )
+        row = {"segment": segment, "media_type": media_type, "content": content}
+        with self.database.write() as connection:
+            require_segments(connection, self.database.name, [segment])
+            connection.execute(insert_missing(self.database.dialect, CLIPS), [row])
+
+    def clip(self, segment: str) -> tuple[str, bytes] | None:
+        """Media type and content of a segment's clip, if there is one."""
+        query = sa.select(CLIPS.c.media_type, CLIPS.c.content).where(CLIPS.c.segment == segment)
+        with self.database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else (row.media_type, bytes(row.content))
+
+    def set_environment(self, environment: Environment) -> None:
+        """Say what the segments were recorded in.
+
+        Raises:
+            ValueError: if they were said to be recorded in something else.
+        """
+        if self.environment() is None:
+            value = json.dumps(asdict(environment), sort_keys=True, allow_nan=False)
+            row = {"key": "environment", "value": value}
+            with self.database.write() as connection:
+                connection.execute(insert_missing(self.database.dialect, META), [row])
+        stored = self.environment()
+        if stored != environment:
+            raise ValueError(
+                f"the segments of {self.database.name} were recorded in {stored}, "
+                f"got {environment}; use another store"
+            )
+
+    def environment(self) -> Environment | None:
+        """What the segments were recorded in, if that was said."""
+        query = sa.select(META.c.value).where(META.c.key == "environment")
+        with self.database.read() as connection:
+            value = connection.execute(query).scalar()
+        if value is None:
+            return None
+        stored = json.loads(value)
+        return Environment(stored["env_id"], stored["env_kwargs"], tuple(stored["criteria"]))
 
     def append(self, events: Sequence[Event]) -> int:
         """Store events, all or none; the number that were not stored before.
@@ -122,14 +168,14 @@ class FeedbackStore:
         events_by_key: dict[str, Event] = {}
         for event in events:
             _require_same(events_by_key.setdefault(event.key, event), event)
-        with self._read() as connection:
+        with self.database.read() as connection:
             stored = self._check(connection, events_by_key)
         new = [event for event in events_by_key.values() if event.key not in stored]
         if not new:
             return 0
-        with self._write() as connection:
+        with self.database.write() as connection:
             connection.execute(
-                insert_missing(self._engine.dialect.name, EVENTS), [_row(e) for e in new]
+                insert_missing(self.database.dialect, EVENTS), [event_row(e) for e in new]
             )
             # Someone else may have been faster with another answer to the same question.
             self._check(connection, events_by_key)
@@ -144,11 +190,11 @@ class FeedbackStore:
             up_to_round: the store as it was at the end of this round; None: as it is.
             kinds: only these; None: all but undos.
         """
-        query = sa.select(*_EVENT_COLUMNS).order_by(EVENTS.c.seq)
+        query = sa.select(*EVENT_COLUMNS).order_by(EVENTS.c.seq)
         if up_to_round is not None:
             query = query.where(EVENTS.c.round <= up_to_round)
-        with self._read() as connection:
-            events = [_event(*row) for row in connection.execute(query)]
+        with self.database.read() as connection:
+            events = [row_event(*row) for row in connection.execute(query)]
         return [
             event
             for event in in_force(events)
@@ -165,113 +211,23 @@ class FeedbackStore:
         The same rows in the same order then give the same file, however many calls wrote them.
         Nobody else may have the store open meanwhile.
         """
-        if self._file is None:
-            return
-        self._engine.dispose()
-        with translated_errors(self._name, "compact"):
-            rewrite_sqlite(self._file)
-
-    @property
-    def _file(self) -> Path | None:
-        """The SQLite file, if that is what holds the store."""
-        place = self._url.database or ":memory:"
-        is_file = place != ":memory:" and not place.startswith("file:")
-        return Path(place) if is_file and self._url.get_backend_name() == "sqlite" else None
-
-    def _prepare(self) -> None:
-        """Create the tables where there are none, else check that they are ours."""
-        with self._read() as connection:
-            tables = set(sa.inspect(connection).get_table_names())
-            version = None
-            if META.name in tables:
-                query = sa.select(META.c.value).where(META.c.key == "schema_version")
-                version = connection.execute(query).scalar()
-        if not tables:
-            with self._write() as connection:
-                SCHEMA.create_all(connection)
-                row = {"key": "schema_version", "value": str(SCHEMA_VERSION)}
-                connection.execute(insert_missing(self._engine.dialect.name, META), [row])
-        elif version is None:
-            raise ValueError(
-                f"{self._name} must be a feedback store, got a database with the tables "
-                f"{', '.join(sorted(tables))}"
-            )
-        elif version != str(SCHEMA_VERSION):
-            raise ValueError(
-                f"feedback store {self._name} must have schema version {SCHEMA_VERSION}, "
-                f"got {version}; it was written by another version of prefgym: use that one"
-            )
+        self.database.compact()
 
     def _check(self, connection: sa.Connection, events: Mapping[str, Event]) -> set[str]:
         """Keys already stored, after refusing what contradicts the store or is unknown to it."""
         stored: dict[str, Event] = {}
-        for batch in _batches(list(events)):
-            query = sa.select(*_EVENT_COLUMNS).where(EVENTS.c.key.in_(batch))
-            found = [_event(*row) for row in connection.execute(query)]
+        for batch in batches(list(events)):
+            query = sa.select(*EVENT_COLUMNS).where(EVENTS.c.key.in_(batch))
+            found = [row_event(*row) for row in connection.execute(query)]
             stored.update((event.key, event) for event in found)
         for key, event in stored.items():
             _require_same(event, events[key])
         shown = [identity for event in events.values() for identity in event.segments]
-        self._require_known("segments", shown, self._known(connection, SEGMENTS.c.id, shown))
+        require_segments(connection, self.database.name, shown)
         undone = [e.superseded for e in events.values() if e.superseded is not None]
-        known = self._known(connection, EVENTS.c.key, undone) | set(events)
-        self._require_known("events", undone, known)
+        stored_or_given = known(connection, EVENTS.c.key, undone) | set(events)
+        require_known(self.database.name, "events", undone, stored_or_given)
         return set(stored)
-
-    def _known(
-        self, connection: sa.Connection, column: sa.Column[str], names: Sequence[str]
-    ) -> set[str]:
-        known: set[str] = set()
-        for batch in _batches(names):
-            known.update(connection.scalars(sa.select(column).where(column.in_(batch))))
-        return known
-
-    def _require_known(
-        self, what: str, names: Sequence[str], known: set[str] | Mapping[str, bytes]
-    ) -> None:
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise ValueError(
-                f"{what} must be stored in {self._name} before they are named, "
-                f"got {len(missing)} unknown, the first {missing[0]!r}"
-            )
-
-    @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
-        with translated_errors(self._name, "read"), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        engine = self._engine.execution_options(immediate=True)
-        with translated_errors(self._name, "write"), engine.begin() as connection:
-            yield connection
-
-
-def _row(event: Event) -> dict[str, str | int | None]:
-    return {
-        "kind": event.kind,
-        "key": event.key,
-        "rater": event.rater,
-        "round": event.round,
-        "segments": canonical_json(list(event.segments)),
-        "answer": canonical_json(event.answer),
-        "answered_at": event.answered_at,
-    }
-
-
-def _event(
-    kind: str,
-    key: str,
-    rater: str,
-    round_index: int,
-    segments: str,
-    answer: str,
-    answered_at: str | None,
-) -> Event:
-    """The event of a row of `_EVENT_COLUMNS`."""
-    shown, said = tuple(json.loads(segments)), json.loads(answer)
-    return Event(kind, key, rater, round_index, shown, said, answered_at)
 
 
 def _require_same(stored: Event, event: Event) -> None:
@@ -280,10 +236,3 @@ def _require_same(stored: Event, event: Event) -> None:
             f"key {event.key!r} must always name the same event, got {event} where {stored} "
             "is stored; take an answer back with an undo and give the next one a new key"
         )
-
-
-def _batches(names: Sequence[str]) -> Iterator[list[str]]:
-    """Distinct names, a query's worth at a time."""
-    distinct = list(dict.fromkeys(names))
-    for start in range(0, len(distinct), _BATCH):
-        yield distinct[start : start + _BATCH]

@@ -1,4 +1,3 @@
-import os
 import sqlite3
 import subprocess
 import sys
@@ -10,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from prefgym.feedback.database import SCHEMA, database_url, insert_missing, open_engine
+from prefgym.feedback.database import database_url, insert_missing, open_engine
 from prefgym.feedback.event import Event
 from prefgym.feedback.store import FeedbackStore
+from prefgym.feedback.tables import SCHEMA
 
 
 def segment(number, num_steps=20):
@@ -30,31 +30,6 @@ def comparison(key, ids, *, preference=1.0, round_index=0, rater="ann", **fields
 
 def undo(key, superseded, *, round_index=0):
     return Event("undo", key, "ann", round_index, answer={"key": superseded})
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "feedback.sqlite"
-
-
-@pytest.fixture(params=["sqlite", *(["postgresql"] if "PREFGYM_POSTGRES" in os.environ else [])])
-def place(request, path):
-    """Where a store can be; its tables in the database PREFGYM_POSTGRES are dropped."""
-    if request.param == "sqlite":
-        yield path
-        return
-    url = os.environ["PREFGYM_POSTGRES"]
-    engine = open_engine(database_url(url))
-    SCHEMA.drop_all(engine)
-    yield url
-    SCHEMA.drop_all(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def store(place):
-    with FeedbackStore(place) as store:
-        yield store
 
 
 @pytest.fixture
@@ -369,9 +344,9 @@ def test_the_store_of_a_newer_version_is_refused(place, store):
     store.close()
     engine = open_engine(database_url(place))
     with engine.begin() as connection:
-        connection.execute(sa.update(SCHEMA.tables["meta"]).values(value="2"))
+        connection.execute(sa.update(SCHEMA.tables["meta"]).values(value="3"))
     engine.dispose()
-    with pytest.raises(ValueError, match=r"must have schema version 1, got 2; it was written by"):
+    with pytest.raises(ValueError, match=r"must have schema version 2 or an older one, got 3; "):
         FeedbackStore(place)
 
 

@@ -1,0 +1,180 @@
+"""Leases: which query a person may be lent, and the row that says it is.
+
+Everything that decides about a query is done with its row locked, in the caller's transaction, and
+times are read after the lock was got: no two people are lent one place.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from prefgym.feedback.event import Answer, canonical_json
+from prefgym.feedback.posted_query import Assignment
+from prefgym.feedback.rows import QUERY_COLUMNS, row_query
+from prefgym.feedback.tables import ASSIGNMENTS, EVENTS, QUERIES
+
+_CANT_TELL = canonical_json({"preference": None})
+
+
+class LeaseError(Exception):
+    """The query is not lent to this person any more; the message says what to do."""
+
+
+class Lent(NamedTuple):
+    """An assignment's rows as they stand."""
+
+    assignment: Assignment
+    query: int
+    revision: int
+    answered: int | None
+
+
+class Offer(NamedTuple):
+    """A query that may be lent, and the order in which its segments are shown."""
+
+    query: int
+    key: str
+    shown: list[int]
+
+
+def free_query(connection: sa.Connection, rater: str, now: float, *, wait: bool) -> Offer | None:
+    """The first query that this person may be lent, locked.
+
+    Args:
+        connection: in a transaction that writes.
+        rater: who asks.
+        now: by the database's clock.
+        wait: for queries that others are just being lent; else they are passed over.
+    """
+    free = _free(rater, now)
+    first = free.order_by(QUERIES.c.priority.desc(), QUERIES.c.seq).limit(1)
+    first = first.with_for_update(skip_locked=not wait, key_share=True)
+    while True:
+        with connection.begin_nested() as attempt:
+            found = connection.execute(first).one_or_none()
+            if found is None:
+                return None
+            # PostgreSQL counted leases as they were before it waited for the row.
+            still = free.where(QUERIES.c.seq == found.seq)
+            if connection.dialect.name == "sqlite" or connection.execute(still).first():
+                return Offer(found.seq, found.key, list(range(len(json.loads(found.segments)))))
+            attempt.rollback()  # lets go of the row
+
+
+def _free(rater: str, now: float) -> sa.Select[tuple[int, str, str]]:
+    row, mine, theirs = QUERIES.c, ASSIGNMENTS.alias().c, ASSIGNMENTS.alias().c
+    has_answered = sa.exists().where(
+        mine.query == row.seq, mine.rater == rater, ~mine.repeat, mine.answered.is_not(None)
+    )
+    lent = (
+        sa.select(sa.func.count())
+        .where(theirs.query == row.seq, ~theirs.repeat, theirs.answered.is_(None))
+        .where(theirs.expires_at > now, theirs.rater != rater)
+        .scalar_subquery()
+    )
+    wanted = row.answers + lent < row.overlap
+    return sa.select(row.seq, row.key, row.segments).where(row.open, ~has_answered, wanted)
+
+
+def repeated_comparison(connection: sa.Connection, rater: str, last: int) -> Offer | None:
+    """This person's first comparison that can be asked again, with the sides swapped.
+
+    Args:
+        connection: in a transaction that writes.
+        rater: who asks.
+        last: this person's latest event, which is too fresh in mind.
+    """
+    mine, again = ASSIGNMENTS.c, ASSIGNMENTS.alias().c
+    was_repeated = sa.exists().where(
+        again.query == mine.query, again.rater == rater, again.repeat, again.answered.is_not(None)
+    )
+    first = (
+        sa.select(QUERIES.c.seq, QUERIES.c.key, mine.shown)
+        .select_from(ASSIGNMENTS)
+        .join(QUERIES, QUERIES.c.seq == mine.query)
+        .join(EVENTS, EVENTS.c.seq == mine.answered)
+        .where(mine.rater == rater, mine.answered < last, ~mine.repeat, ~was_repeated)
+        .where(QUERIES.c.kind == "comparison", ~QUERIES.c.closed, EVENTS.c.answer != _CANT_TELL)
+        .order_by(mine.answered)
+        .limit(1)
+    )
+    found = connection.execute(first).one_or_none()
+    return None if found is None else Offer(found.seq, found.key, json.loads(found.shown)[::-1])
+
+
+def lend(
+    connection: sa.Connection, offer: Offer, rater: str, *, repeat: bool, expires_at: float
+) -> str:
+    """Write that a query is lent; the assignment's id. One that lapsed is shown as before."""
+    identity = draw(offer.key, rater, "repeat" if repeat else "").hex()[:32]
+    lease = {"token": secrets.token_urlsafe(16), "expires_at": expires_at}
+    lapsed = sa.update(ASSIGNMENTS).where(ASSIGNMENTS.c.id == identity).values(lease)
+    if connection.execute(lapsed).rowcount == 0:
+        row = {"id": identity, "query": offer.query, "rater": rater, "repeat": repeat}
+        row |= {"shown": json.dumps(offer.shown), "revision": 0}
+        connection.execute(sa.insert(ASSIGNMENTS), [row | lease])
+    return identity
+
+
+def read_assignment(connection: sa.Connection, identity: str) -> Lent | None:
+    """An assignment and what it is of, its query locked; None if there is none."""
+    of_query = sa.select(ASSIGNMENTS.c.query).where(ASSIGNMENTS.c.id == identity)
+    query = sa.select(*QUERY_COLUMNS).where(QUERIES.c.seq == of_query.scalar_subquery())
+    found = connection.execute(query.with_for_update(key_share=True)).one_or_none()
+    if found is None:
+        return None
+    row = connection.execute(sa.select(ASSIGNMENTS).where(ASSIGNMENTS.c.id == identity)).one()
+    assignment = Assignment(
+        id=identity,
+        token=row.token,
+        query=row_query(*found),
+        rater=row.rater,
+        order=tuple(json.loads(row.shown)),
+        repeat=row.repeat,
+        expires_at=row.expires_at,
+        previous=_previous(connection, identity, row.revision),
+    )
+    return Lent(assignment, row.query, row.revision, row.answered)
+
+
+def _previous(connection: sa.Connection, identity: str, revision: int) -> Answer | None:
+    """What was said before it was taken back."""
+    if revision == 0:
+        return None
+    query = sa.select(EVENTS.c.answer).where(EVENTS.c.key == f"{identity}-{revision - 1}")
+    answer: Answer = json.loads(connection.execute(query).scalar_one())
+    return answer
+
+
+def count_answer(connection: sa.Connection, query: int, change: int) -> None:
+    """Note that one person more, or less, has answered; a query with enough is not open."""
+    row = QUERIES.c
+    answers = row.answers + change
+    is_open = sa.and_(~row.closed, answers < row.overlap)
+    values = {"answers": answers, "open": is_open}
+    connection.execute(sa.update(QUERIES).where(row.seq == query).values(values))
+
+
+def take_back(connection: sa.Connection, lent: Lent, expires_at: float) -> None:
+    """Lend an answered query again to who answered it, instead of what they hold."""
+    row = ASSIGNMENTS.c
+    held = sa.update(ASSIGNMENTS).where(row.rater == lent.assignment.rater, row.answered.is_(None))
+    connection.execute(held.where(row.expires_at > 0).values(expires_at=0.0))
+    lease = {"token": secrets.token_urlsafe(16), "expires_at": expires_at}
+    again = sa.update(ASSIGNMENTS).where(row.id == lent.assignment.id).values(lease)
+    connection.execute(again.values(answered=None, seconds=None, revision=lent.revision + 1))
+
+
+def draw(*names: str) -> bytes:
+    """Bytes that look random and follow from the names alone."""
+    return hashlib.sha256(json.dumps(names).encode()).digest()
+
+
+def shuffled(order: Sequence[int], *names: str) -> list[int]:
+    """Another order that looks random and follows from the names alone."""
+    return np.random.default_rng(list(draw(*names))).permutation(order).tolist()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 
@@ -27,12 +27,7 @@ class Ranking:
                 f"segment and rank must have one shape, "
                 f"got {self.segment.shape} and {self.rank.shape}"
             )
-        few = (self.segment >= 0).sum(axis=1) < 2
-        if few.any():
-            raise ValueError(
-                f"a ranking must be of at least 2 segments, got {self.segment[few][0]}; "
-                "-1 marks an empty place"
-            )
+        check_places(self.segment, "a ranking")
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -43,9 +38,7 @@ class Ranking:
 
     def localise(self) -> tuple[Int64[np.ndarray, " segment"], "Ranking"]:
         """The segments that were ranked, once each, and the rankings in their indices."""
-        used, local = np.unique(self.segment[self.segment >= 0], return_inverse=True)
-        segment = np.full(self.segment.shape, -1, np.int64)
-        segment[self.segment >= 0] = local
+        used, segment = localise_places(self.segment)
         return used, Ranking(segment, self.rank)
 
     @property
@@ -77,7 +70,7 @@ class Ranking:
         shown = torch.from_numpy(self.segment >= 0)
         own = returns.mean(dim=-1)[:, np.maximum(self.segment, 0)]
         passed = torch.from_numpy(self._before()).mT | ~shown[:, None, :]
-        rest = own[:, :, None, :].masked_fill(passed, -torch.inf).logsumexp(dim=3)
+        rest = log_sum(own[:, :, None, :], passed)
         # no place passes itself, so the rest of a shown place is never empty
         return torch.where(shown, own - rest.masked_fill(~shown, 0.0), 0.0).sum(dim=2)
 
@@ -89,3 +82,33 @@ class Ranking:
         own = returns.mean(dim=-1).numpy()[np.maximum(self.segment, 0)]
         gap = own[:, :, None] - own[:, None, :]
         return float((1 + np.sign(gap)[ahead].mean()) / 2)
+
+
+def check_places(segment: Int64[np.ndarray, "answer place"], name: str) -> None:
+    """Refuse answers that speak of fewer than two segments.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    few = (segment >= 0).sum(axis=1) < 2
+    if few.any():
+        raise ValueError(
+            f"{name} must be of at least 2 segments, got {segment[few][0]}; -1 marks an empty place"
+        )
+
+
+def localise_places(
+    segment: Int64[np.ndarray, "answer place"],
+) -> tuple[Int64[np.ndarray, " segment"], Int64[np.ndarray, "answer place"]]:
+    """The segments in any place, once each, and the places in their indices; -1 stays empty."""
+    used, found = np.unique(segment[segment >= 0], return_inverse=True)
+    local = np.full(segment.shape, -1, np.int64)
+    local[segment >= 0] = found
+    return used, local
+
+
+def log_sum(
+    returns: Float[Tensor, "member ... place"], absent: Bool[Tensor, "... place"]
+) -> Float[Tensor, "member ..."]:
+    """Logarithm of the sum of exp(return) over the last axis, without what is absent."""
+    return returns.masked_fill(absent, -torch.inf).logsumexp(dim=-1)

@@ -1,7 +1,6 @@
 """One label round: candidates from recorded behaviour, a choice of what to ask, the answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,8 @@ from jaxtyping import Int64
 
 from prefgym.agents.config import LoopConfig
 from prefgym.feedback.comparison import Comparison, Feedback
-from prefgym.feedback.event import Answer, Event
+from prefgym.feedback.dataset import Told, store_answers
+from prefgym.feedback.event import Answer
 from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.rater import Rater
 from prefgym.feedback.rating import Rating
@@ -19,7 +19,6 @@ from prefgym.feedback.segment import (
     concatenate,
     cut,
     sample_starts,
-    stack,
     whole_episode_starts,
 )
 from prefgym.feedback.selection import select
@@ -28,14 +27,6 @@ from prefgym.feedback.trajectory import Trajectories
 from prefgym.simulations.raters import Answers, RaterStatistics, rater_statistics
 
 MAX_ASKED = 5  # times the labels wanted; a rater who skips everything must not be asked for ever
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Every labelled segment, and the answers that are not skips, kind by kind."""
-
-    segments: Segments
-    feedback: tuple[Feedback, ...]
 
 
 class Asked(NamedTuple):
@@ -52,57 +43,6 @@ class Asked(NamedTuple):
     answers: list[Answer]
     num_labels: int
     rates: RaterStatistics | None
-
-
-def read_dataset(
-    store: FeedbackStore, heads: Sequence[str], *, before_round: int
-) -> Dataset | None:
-    """What the rounds before `before_round` answered, in that order; None if nothing.
-
-    Args:
-        store: all answers.
-        heads: the criteria of a rating, in the order of the reward model.
-        before_round: the first round that is left out.
-    """
-    ids: dict[str, int] = {}
-
-    def number(name: str) -> int:
-        return ids.setdefault(name, len(ids))
-
-    events = store.events(kinds=("comparison", "rating"), up_to_round=before_round - 1)
-    pairs, preferences = [], []
-    rated, values, raters = [], [], []
-    for event in events:
-        if event.kind == "rating":
-            rated.append(number(event.segments[0]))
-            values.append([_level(event.answer.get(head)) for head in heads])
-            raters.append(event.rater)
-            continue
-        preference = event.answer["preference"]
-        if isinstance(preference, float):
-            pairs.append([number(name) for name in event.segments])
-            preferences.append(preference)
-    feedback: list[Feedback] = []
-    if pairs:
-        first, second = np.array(pairs, np.int64).T
-        feedback.append(Comparison(first, second, np.array(preferences, np.float64)))
-    if rated:
-        names, index = np.unique(raters, return_inverse=True)
-        feedback.append(
-            Rating(
-                np.array(rated, np.int64),
-                np.array(values, np.float64),
-                index.astype(np.int64),
-                num_raters=len(names),
-            )
-        )
-    if not feedback:
-        return None
-    return Dataset(stack(store.segments(list(ids))), tuple(feedback))
-
-
-def _level(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def num_candidates(num_labels: int, loop: LoopConfig) -> int:
@@ -234,18 +174,5 @@ def _ask_ratings(
 
 def store_round(store: FeedbackStore, asked: Asked, rater: Rater, round_number: int) -> None:
     """Write a round's segments and answers, in one transaction each; repeating it is harmless."""
-    used, local = np.unique(np.array(asked.shown, np.int64), return_inverse=True)
-    ids = store.add_segments([asked.segments.arrays(int(index)) for index in used])
-    by_answer = local.reshape(len(asked.shown), -1)
-    events = [
-        Event(
-            kind=asked.kind,
-            key=f"round-{round_number}-query-{number}",
-            rater=rater.name,
-            round=round_number,
-            segments=tuple(ids[index] for index in shown),
-            answer=answer,
-        )
-        for number, (shown, answer) in enumerate(zip(by_answer, asked.answers, strict=True))
-    ]
-    store.append(events)
+    told = Told(asked.kind, asked.segments, asked.shown, asked.answers)
+    store_answers(store, told, rater.name, round_number)

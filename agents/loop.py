@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
-from prefgym.agents.ask import Asked, ask_round, read_dataset, store_round
+from prefgym.agents.ask import Asked, ask_round, store_round
 from prefgym.agents.config import RunConfig
 from prefgym.agents.explore import explore
 from prefgym.agents.health import Signs, complaints
@@ -39,6 +39,7 @@ from prefgym.agents.run import (
 )
 from prefgym.agents.schedule import Purpose, Stage, stage_rng, stage_seed, stages
 from prefgym.agents.vec_env import describe, make_vec_env
+from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
 from prefgym.feedback.rater import Rater, SimulatedRater
 from prefgym.feedback.reward_inputs import RewardInputs
@@ -236,7 +237,7 @@ class PreferenceLoop:
         before = read_dataset(store, self.config.reward_model.heads, before_round=number)
         asked = ask_round(
             self.pool.trajectories,
-            None if before is None else before.segments,
+            None if before is None else before.clips(self.config.loop.segment_length),
             model,
             self.rater,
             stage.labels,

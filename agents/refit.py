@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from prefgym.agents.ask import Asked, Dataset, candidate_queries, new_segments
+from prefgym.agents.ask import Asked, candidate_queries, new_segments
 from prefgym.agents.config import RunConfig
 from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
 from prefgym.agents.schedule import Purpose, stage_rng, stage_seed
+from prefgym.feedback.dataset import Dataset
 from prefgym.feedback.fit import fit
 from prefgym.feedback.rater import Rater, SimulatedRater
 from prefgym.feedback.rating import Rating
@@ -73,7 +74,8 @@ def refit(
         if config.loop.feedback == "rating":
             held_out = _held_out_ratings(model, pool, rater, config, rng=rng)
         else:
-            labelled = dataset.segments if config.loop.old_share > 0 else None
+            old = dataset.clips(config.loop.segment_length)
+            labelled = old if config.loop.old_share > 0 else None
             held_out, calibration = _held_out(model, labelled, pool, rater, config, rng=rng)
         if calibration is not None:
             calibration |= {"round": num_fits + 1}

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from prefgym.feedback.comparison import Feedback, joint_log_likelihood
@@ -124,7 +124,7 @@ def fit(
         model = mlp
     model.informed.fill_(any(kind.informative for kind in feedback))
     step = step_rewards(model.net, labelled.inputs).mean(dim=0)
-    _set_output_units(model, step[mask], terminates=not bool(mask.all()))
+    _set_output_units(model, step[mask], offset_known=_compares_lengths(mask, feedback))
     agreement = _agreement(feedback, masked_returns(step[None], mask)[0])
     return model, FitReport(family, scores.held_out, agreement)
 
@@ -164,19 +164,37 @@ def _set_input_units(model: RewardModel, segments: Segments) -> None:
     model.input_sd.copy_(torch.from_numpy(np.where(sd > 1e-6, sd, 1.0)))
 
 
+def _compares_lengths(mask: Bool[Tensor, "segment time"], feedback: Sequence[Feedback]) -> bool:
+    """Whether answers tell what a step is worth as such, by segments with more and fewer of them.
+
+    A takeover is shorter than a clip, but it is only set beside another of its own length. An
+    answer about one segment sets it beside all others of its kind.
+    """
+    if mask.all():
+        return False
+    length = mask.sum(dim=1).numpy()
+    for kind in feedback:
+        spoken = [kind.take(np.array([i])).localise()[0] for i in range(len(kind))]
+        if spoken and all(len(segments) == 1 for segments in spoken):
+            spoken = [np.concatenate(spoken)]
+        if any(length[segments].min() < length[segments].max() for segments in spoken):
+            return True
+    return False
+
+
 def _set_output_units(
-    model: RewardModel, heads: Float[Tensor, "step head"], *, terminates: bool
+    model: RewardModel, heads: Float[Tensor, "step head"], *, offset_known: bool
 ) -> None:
     """Scale the reward to unit size on the labelled steps.
 
-    Where labelled windows end in a true termination the reward's offset has been learned (an
-    absorbing state earns exactly 0) and must be kept: divide by the root mean square. Where none
-    does, the offset is free: centre, and divide by the standard deviation.
+    Where answers set segments of different lengths beside each other the reward's offset has been
+    learned (an absorbing state earns exactly 0) and must be kept: divide by the root mean square.
+    Where none does, the offset is free: centre, and divide by the standard deviation.
     """
     model.head_mean.copy_(heads.mean(dim=0))
     model.head_sd.copy_(heads.std(dim=0, correction=0).clamp_min(1e-6))
     utility = model.utility(heads)
-    offset = torch.zeros(()) if terminates else utility.mean()
+    offset = torch.zeros(()) if offset_known else utility.mean()
     model.output_offset.copy_(offset)
     model.output_scale.copy_((utility - offset).square().mean().sqrt().clamp_min(1e-6))
 

@@ -5,7 +5,7 @@ after them: the padding is masked out of every sum. A time limit is not a termin
 have come next is unknown, so a window may not reach past it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -35,26 +35,26 @@ class Segments:
 
     def take(self, index: Int64[np.ndarray, " chosen"]) -> "Segments":
         """The segments at `index`, in that order."""
-        return Segments(
-            observations=self.observations[index],
-            actions=self.actions[index],
-            next_observations=self.next_observations[index],
-            mask=self.mask[index],
-            criteria=self.criteria[index],
-            states=None if self.states is None else self.states[index],
-        )
+        return self._each(lambda values: values[index])
+
+    def first_steps(self, length: int) -> "Segments":
+        """The first `length` steps of each segment."""
+        return self._each(lambda values: values[:, :length])
 
     def last_steps(self) -> "Segments":
         """The last real step of each segment, as segments of one step."""
         last = np.maximum(self.mask.sum(axis=1) - 1, 0)
         chosen = np.arange(len(self)), last
+        return self._each(lambda values: values[chosen][:, None])
+
+    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> "Segments":
         return Segments(
-            observations=self.observations[chosen][:, None],
-            actions=self.actions[chosen][:, None],
-            next_observations=self.next_observations[chosen][:, None],
-            mask=self.mask[chosen][:, None],
-            criteria=self.criteria[chosen][:, None],
-            states=None if self.states is None else self.states[chosen][:, None],
+            observations=change(self.observations),
+            actions=change(self.actions),
+            next_observations=change(self.next_observations),
+            mask=change(self.mask),
+            criteria=change(self.criteria),
+            states=None if self.states is None else change(self.states),
         )
 
     def arrays(self, index: int) -> dict[str, np.ndarray]:
@@ -66,13 +66,27 @@ class Segments:
 def stack(parts: Sequence[dict[str, np.ndarray]]) -> Segments:
     """The inverse of `Segments.arrays`, for several segments.
 
+    Shorter ones are padded to the length of the longest by their last step, masked out. States
+    are kept where all have them.
+
     Raises:
         ValueError: if there is none.
     """
     if not parts:
         raise ValueError("at least one segment is needed, got none")
-    names = set(parts[0])
-    return Segments(**{name: np.stack([part[name] for part in parts]) for name in names})
+    length = max(len(part["mask"]) for part in parts)
+    names = set(parts[0]).intersection(*parts)
+    return Segments(
+        **{name: np.stack([_padded(name, part[name], length) for part in parts]) for name in names}
+    )
+
+
+def _padded(name: str, steps: np.ndarray, length: int) -> np.ndarray:
+    missing = length - len(steps)
+    if not missing:
+        return steps
+    filler = np.zeros_like(steps[-1:]) if name == "mask" else steps[-1:]
+    return np.concatenate([steps, np.repeat(filler, missing, axis=0)])
 
 
 def concatenate(parts: Sequence[Segments]) -> Segments:

@@ -1,14 +1,16 @@
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 
+from prefgym.feedback.choice import Choice
 from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.fit import FitConfig, FitReport, fit
+from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_inputs import InputConfig, RewardInputs
 from prefgym.feedback.reward_model import RewardModel, RewardModelConfig
 from prefgym.feedback.segment import Segments
@@ -185,6 +187,21 @@ def test_where_episodes_end_the_offset_is_learned_and_kept(family: str, offset: 
     assert np.sign(reward.mean()) == np.sign(offset)
     assert abs(reward.mean()) > 0.5
     assert np.sqrt((reward**2).mean()) == pytest.approx(1.0, abs=0.02)
+    assert float(model.output_offset) == 0.0
+
+
+def test_takeovers_beside_clips_leave_the_offset_free() -> None:
+    some = segments(100, linear, offset=7.0)
+    mask = some.mask.copy()
+    mask[50:, 4:] = False  # shorter, but not because an episode ended
+    mixed = replace(some, mask=mask)
+    clips = answers(mixed.take(np.arange(50)), 50)
+    better = np.argsort(returns(mixed)[50:].reshape(-1, 2), axis=1)[:, ::-1]
+    takeovers = Choice("intervention", 50 + 2 * np.arange(25)[:, None] + better)
+    model, _ = run(mixed, clips, takeovers, family="linear")
+    assert abs(learned(model, mixed).mean()) < 0.02
+    rated = Rating(np.arange(100), returns(mixed)[:, None], np.zeros(100, np.int64))
+    model, _ = run(mixed, rated, family="linear")  # ratings of both do tell of the offset
     assert float(model.output_offset) == 0.0
 
 

@@ -150,6 +150,16 @@ def test_render_states_are_kept_only_where_every_batch_has_them() -> None:
     assert concatenate([plain, drawn]).states is None
 
 
+def test_shorter_segments_are_padded_by_their_last_step_masked_out() -> None:
+    long = cut(trajectories((6, True), states=True), starts(0), 6)
+    short = cut(trajectories((6, True)), starts(2), 3)
+    got = stack([long.arrays(0), short.arrays(0)])
+    assert got.mask.tolist() == [[True] * 6, [True] * 3 + [False] * 3]
+    assert got.observations[1, :, 0].tolist() == [2, 3, 4, 4, 4, 4]
+    assert got.states is None  # not all have them
+    np.testing.assert_array_equal(got.first_steps(3).observations[1:], short.observations)
+
+
 def test_nothing_cannot_be_stacked() -> None:
     with pytest.raises(ValueError, match="at least one segment"):
         stack([])

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -75,9 +76,9 @@ class Database:
         Only where people answer: such a file needs a writable folder on this machine's own disk
         to be opened at all, which a run's folder need not be.
         """
-        if self.dialect == "sqlite":
-            with translated_errors(self.name, "share"), closing(self._engine.raw_connection()) as c:
-                c.cursor().execute("PRAGMA journal_mode = WAL")
+        if self.file is not None:
+            with translated_errors(self.name, "share"), closing(sqlite3.connect(self.file)) as own:
+                _journal_ahead(own)
 
     def compact(self) -> None:
         """Rewrite an SQLite file so that its bytes follow from its content alone."""
@@ -168,6 +169,20 @@ def lock(connection: sa.Connection, name: str) -> None:
     if connection.dialect.name == "postgresql":
         query = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
         connection.execute(query, {"name": f"prefgym {name}"})
+
+
+def _journal_ahead(connection: sqlite3.Connection) -> None:
+    """Keep changes in a journal beside an SQLite file until nobody reads what they replace."""
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # Here, and only here, SQLite does not wait by itself.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def insert_missing(dialect_name: str, table: sa.Table) -> sqlite.dml.Insert | postgresql.dml.Insert:

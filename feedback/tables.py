@@ -59,7 +59,7 @@ sa.Index(
     "queries_open",
     QUERIES.c.priority.desc(),
     QUERIES.c.seq,
-    sqlite_where=QUERIES.c.open,
+    sqlite_where=sa.text("open = 1"),  # as queries spell it; else SQLite passes the index over
     postgresql_where=QUERIES.c.open,
 )
 # One row per query and person, and one more if the person is asked again. `answered` is the

@@ -35,7 +35,7 @@ class Dataset:
     def clips(self, length: int) -> Segments | None:
         """The segments that were stored with `length` steps; None if there is none."""
         index = np.flatnonzero(self.num_steps == length)
-        return self.segments.take(index).first_steps(length) if len(index) else None
+        return self.segments.take(index).steps(0, length) if len(index) else None
 
 
 class Told(NamedTuple):

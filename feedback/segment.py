@@ -37,9 +37,9 @@ class Segments:
         """The segments at `index`, in that order."""
         return self._each(lambda values: values[index])
 
-    def first_steps(self, length: int) -> "Segments":
-        """The first `length` steps of each segment."""
-        return self._each(lambda values: values[:, :length])
+    def steps(self, begin: int, end: int) -> "Segments":
+        """Steps `begin` to `end` of each segment, as far as it goes."""
+        return self._each(lambda values: values[:, begin:end])
 
     def last_steps(self) -> "Segments":
         """The last real step of each segment, as segments of one step."""

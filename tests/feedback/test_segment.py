@@ -157,7 +157,7 @@ def test_shorter_segments_are_padded_by_their_last_step_masked_out() -> None:
     assert got.mask.tolist() == [[True] * 6, [True] * 3 + [False] * 3]
     assert got.observations[1, :, 0].tolist() == [2, 3, 4, 4, 4, 4]
     assert got.states is None  # not all have them
-    np.testing.assert_array_equal(got.first_steps(3).observations[1:], short.observations)
+    np.testing.assert_array_equal(got.steps(0, 3).observations[1:], short.observations)
 
 
 def test_nothing_cannot_be_stacked() -> None:

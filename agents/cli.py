@@ -26,11 +26,20 @@ from prefgym.agents.cli_options import (
 )
 from prefgym.agents.config import RunConfig
 from prefgym.agents.finish import evaluate_config, finish
+from prefgym.agents.people import Waiting
 from prefgym.agents.presets import preset
 from prefgym.agents.report import write_report
 from prefgym.agents.run import RunError, read_config, read_metrics
 from prefgym.agents.summarize import summarize
-from prefgym.agents.train import TrainedRun, load_run, resume, train, with_rater
+from prefgym.agents.train import (
+    TrainedRun,
+    load_run,
+    rater_name,
+    resume,
+    train,
+    with_people,
+    with_rater,
+)
 from prefgym.agents.vec_env import describe
 
 # wide enough for the tables where the output is a file or a pipe
@@ -87,12 +96,13 @@ def _train_and_finish(config: RunConfig, folder: Path, gold_steps: int) -> None:
     run = _with_progress(
         "learning from answers",
         config.loop.steps,
-        lambda told: train(
+        lambda told, waiting: train(
             config.env_id,
             out=folder,
             seed=config.seed,
             config=config,
             progress=told,
+            waiting=waiting,
         ),
     )
     _finish(run, gold_steps)
@@ -118,16 +128,25 @@ def _train(words: list[str]) -> None:
     if any(word.split("=")[0] == "--resume" for word in words):
         again = tyro.cli(ResumeOptions, args=words, prog="prefgym train")
         total = read_config(again.resume).loop.steps
-        run = _with_progress("resuming", total, lambda told: resume(again.resume, progress=told))
+        run = _with_progress(
+            "resuming",
+            total,
+            lambda told, waiting: resume(again.resume, progress=told, waiting=waiting),
+        )
         _finish(run, again.gold_steps)
         return
     named = bool(words) and not words[0].startswith("-")
-    default = train_options(preset(words[0], env_kwargs)) if named else TrainOptions("ENV_ID")
+    default = TrainOptions("ENV_ID")
+    if named:
+        config = preset(words[0], env_kwargs)
+        default = train_options(with_people(config) if "--human" in words else config)
     options = tyro.cli(TrainOptions, args=words, default=default, prog="prefgym train")
     config = run_config(options, env_kwargs)
-    name = f"{options.env_id.split('/')[-1]}-{options.rater}-{options.seed}"
+    name = f"{options.env_id.split('/')[-1]}-{rater_name(config)}-{options.seed}"
     folder = options.out or _free(Path("runs") / name)
     console.print(f"run folder: {folder}")
+    if options.human:
+        console.print(f"people answer at the page of this command:  prefgym label {folder}")
     _train_and_finish(config, folder, options.gold_steps)
 
 
@@ -188,9 +207,9 @@ def _finish(run: TrainedRun, gold_steps: int) -> None:
 
 
 def _with_progress(
-    title: str, total: int, work: Callable[[Callable[[int], None]], TrainedRun]
+    title: str, total: int, work: Callable[[Callable[[int], None], Waiting], TrainedRun]
 ) -> TrainedRun:
-    """Do the work under a progress bar over environment steps."""
+    """Do the work under a progress bar over environment steps, and one of answers waited for."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -199,7 +218,11 @@ def _with_progress(
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total)
-        return work(lambda step: bar.update(task, completed=step))
+        answers = bar.add_task("answers of this round", visible=False)
+        return work(
+            lambda step: bar.update(task, completed=step),
+            lambda done, asked: bar.update(answers, completed=done, total=asked, visible=True),
+        )
 
 
 def _free(folder: Path) -> Path:

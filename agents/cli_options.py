@@ -2,15 +2,17 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from prefgym.agents.config import EnvValue, LoopConfig, PPOConfig, RunConfig
+from prefgym.agents.config import EnvValue, LoopConfig, PeopleConfig, PPOConfig, RunConfig
+from prefgym.agents.questions import asked_kinds
 from prefgym.agents.train import rater_name, with_rater
 from prefgym.feedback.fit import FitConfig
+from prefgym.feedback.posted_query import QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
 
 
@@ -31,6 +33,14 @@ class TrainOptions:
     """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
     gold_steps: int = 0
     """Also train PPO on the gold reward for so many steps, as the oracle to compare with."""
+    human: bool = False
+    """Ask real people, who answer at the page that `prefgym label RUN` serves."""
+    human_timeout: float = 600.0
+    """Seconds without an answer after which a round goes on with what has been answered."""
+    human_kinds: tuple[QueryKind, ...] = ()
+    """What to ask people, in equal shares; default: what the environment's settings ask."""
+    human_overlap: int = 1
+    """How many people answer each query."""
     loop: LoopConfig = field(default_factory=LoopConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
@@ -95,6 +105,7 @@ def train_options(config: RunConfig) -> TrainOptions:
     """The options that give this configuration, where its environment is named."""
     return TrainOptions(
         "",
+        human=config.people is not None,
         rater=rater_name(config),
         loop=config.loop,
         ppo=config.ppo,
@@ -118,7 +129,13 @@ def run_config(options: TrainOptions, env_kwargs: Mapping[str, EnvValue]) -> Run
         reward_model=options.reward_model,
         fit=options.fit,
     )
-    return with_rater(config, options.rater)
+    if not options.human:
+        return with_rater(config, options.rater)
+    people = PeopleConfig(
+        timeout=options.human_timeout, kinds=options.human_kinds, overlap=options.human_overlap
+    )
+    asked_kinds(config, people)
+    return replace(config, people=people)
 
 
 def split_env_kwargs(words: list[str]) -> tuple[dict[str, EnvValue], list[str]]:

@@ -14,6 +14,8 @@ from prefgym.agents.config import RunConfig
 from prefgym.agents.explore import explore
 from prefgym.agents.health import Signs, complaints
 from prefgym.agents.kl_penalty import KLPenalty
+from prefgym.agents.people import Waiting, ask_people
+from prefgym.agents.policies import trained_policy
 from prefgym.agents.pool import Pool
 from prefgym.agents.ppo import (
     build_ppo,
@@ -23,6 +25,7 @@ from prefgym.agents.ppo import (
     raise_exploration,
     restore_ppo,
 )
+from prefgym.agents.questions import Behaviour
 from prefgym.agents.recorder import Recorder
 from prefgym.agents.refit import refit
 from prefgym.agents.rollout_log import RolloutLog
@@ -52,6 +55,11 @@ def silent(step: int) -> None:
     del step
 
 
+def unheard(answered: int, asked: int) -> None:
+    """Waiting that nobody watches."""
+    del answered, asked
+
+
 @dataclass(slots=True)
 class _Outcome:
     """What a stage adds to the metrics."""
@@ -78,6 +86,7 @@ class PreferenceLoop:
         *,
         rater: Rater | None = None,
         progress: Callable[[int], None] = silent,
+        waiting: Waiting = unheard,
         watch: Callable[["PreferenceLoop"], None] | None = None,
     ) -> None:
         """Build the parts and restore the last finished stage, if there is one.
@@ -85,9 +94,10 @@ class PreferenceLoop:
         Args:
             folder: a run folder that holds `config.json`.
             config: the run's configuration.
-            rater: who answers; None: the simulated teacher of the configuration, who judges by
-                the environment's own weights.
+            rater: who answers; None: real people where the configuration has some, else its
+                simulated teacher, who judges by the environment's own weights.
             progress: told the environment steps spent so far.
+            waiting: told how many of a round's queries people have answered.
             watch: shown the loop after every stage, when its files are written.
 
         Raises:
@@ -97,15 +107,11 @@ class PreferenceLoop:
         self.folder = folder
         self.config = config
         self.progress = progress
+        self.waiting = waiting
         self.watch = watch
         self.stages = stages(config.loop, config.ppo)
         self.info = describe(config.env_id, config.env_kwargs)
-        self.rater = rater or SimulatedRater(
-            config.teacher,
-            self.info.weights,
-            judge=config.judge if config.loop.feedback == "rating" else None,
-            criteria=self.info.criteria,
-        )
+        self.rater = rater or self._simulated_rater()
         self.inputs = RewardInputs(
             config.reward_model.inputs,
             self.info.observation_space,
@@ -132,6 +138,15 @@ class PreferenceLoop:
     def reward_model(self) -> RewardModel:
         """The latest reward model."""
         return self.learned.reward_model
+
+    def _simulated_rater(self) -> Rater | None:
+        if self.config.people is not None:
+            return None
+        rates = self.config.loop.feedback == "rating"
+        judge = self.config.judge if rates else None
+        return SimulatedRater(
+            self.config.teacher, self.info.weights, judge=judge, criteria=self.info.criteria
+        )
 
     def run(self) -> None:
         """Finish every stage that is not finished, saving after each.
@@ -184,9 +199,11 @@ class PreferenceLoop:
         counts = {"asked": self.done.asked, "labels": self.done.labels}
         if stage.labels:
             asked = self._ask(number, stage, store)
-            counts["asked"] += len(asked.shown)
-            counts["labels"] += asked.num_labels
-            row = self._fit(number, asked, store, outcome)
+            row = None
+            if asked is not None:
+                counts["asked"] += len(asked.shown)
+                counts["labels"] += asked.num_labels
+                row = self._fit(number, asked, store, outcome)
             if row is not None:
                 spent = {"step": env_steps, "seconds": time.perf_counter() - begin}
                 outcome.rows.append(row | counts | spent)
@@ -231,13 +248,28 @@ class PreferenceLoop:
             outcome.spread = float(np.std(log.gold_returns) / len(log.gold_returns) ** 0.5)
         return steps
 
-    def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked:
+    def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked | None:
         model = self.reward_model if self.done.num_fits else None
         # a killed stage may have stored its answers already: they are not part of its past
         before = read_dataset(store, self.config.reward_model.heads, before_round=number)
+        labelled = None if before is None else before.clips(self.config.loop.segment_length)
+        if self.rater is None:
+            assert self.config.people is not None
+            policy = trained_policy(self.ppo, deterministic=False)
+            return ask_people(
+                store,
+                self.config,
+                self.config.people,
+                Behaviour(self.pool.trajectories, labelled, model, policy),
+                round_number=number,
+                num_labels=stage.labels,
+                labels_before=self.done.labels,
+                waiting=self.waiting,
+                rng=self._rng(number, Purpose.ASK),
+            )
         asked = ask_round(
             self.pool.trajectories,
-            None if before is None else before.clips(self.config.loop.segment_length),
+            labelled,
             model,
             self.rater,
             stage.labels,

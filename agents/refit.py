@@ -34,7 +34,7 @@ def refit(
     dataset: Dataset,
     asked: Asked,
     pool: Trajectories,
-    rater: Rater,
+    rater: Rater | None,
     config: RunConfig,
     inputs: RewardInputs,
     weights: np.ndarray,
@@ -49,7 +49,7 @@ def refit(
         dataset: every answer, this round's included.
         asked: this round's queries and answers.
         pool: recorded behaviour, from which the fresh queries are drawn.
-        rater: who answers the fresh queries, if simulated; they are never fitted.
+        rater: who answers the fresh queries, if simulated; they are never fitted. None: people.
         config: the run's configuration.
         inputs: the rows that the reward model reads.
         weights: the environment's own weights of its criteria, shape (criteria,).

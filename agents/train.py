@@ -7,8 +7,9 @@ from pathlib import Path
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecNormalize
 
-from prefgym.agents.config import EnvValue, RunConfig
-from prefgym.agents.loop import PreferenceLoop, silent
+from prefgym.agents.config import EnvValue, PeopleConfig, RunConfig
+from prefgym.agents.loop import PreferenceLoop, silent, unheard
+from prefgym.agents.people import Waiting
 from prefgym.agents.policies import Policy, trained_policy
 from prefgym.agents.ppo import build_ppo
 from prefgym.agents.presets import preset
@@ -18,6 +19,8 @@ from prefgym.feedback.rater import Rater
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.simulations.judges import find_judge
 from prefgym.simulations.raters import find_teacher
+
+PEOPLE_LABELS = 200
 
 __all__ = ["TrainedRun", "load_run", "resume", "train", "train_on_gold"]
 
@@ -50,6 +53,7 @@ def train(
     env_kwargs: Mapping[str, EnvValue] | None = None,
     config: RunConfig | None = None,
     progress: Callable[[int], None] = silent,
+    waiting: Waiting = unheard,
     watch: Callable[["TrainedRun"], None] | None = None,
 ) -> TrainedRun:
     """Train PPO on a reward model fitted to comparisons; everything is saved under `out`.
@@ -58,13 +62,14 @@ def train(
         env_id: any registered Gymnasium environment.
         out: a new folder for the run.
         rater: the name of a simulated teacher or judge, or anyone who answers as `Rater` does;
-            None: whom the settings name.
+            None: whom the settings name, real people if `config.people` says how to ask them.
         labels: comparisons to ask for; None: the preset's number.
         steps: environment steps to spend in all; None: the preset's number.
         seed: decides the whole run.
         env_kwargs: keywords of the environment.
         config: full settings in place of the preset's (`labels`, `steps` and `seed` still apply).
         progress: told the environment steps spent so far.
+        waiting: told how many of a round's queries real people have answered.
         watch: shown the run as it stands after every stage: a round of labels and a refit, or a
             part of the training that follows the last one.
 
@@ -88,6 +93,7 @@ def train(
         config,
         rater=None if isinstance(rater, str) else rater,
         progress=progress,
+        waiting=waiting,
         watch=None if watch is None else lambda loop: watch(_trained(loop)),
     )
     loop_run.run()
@@ -105,20 +111,33 @@ def with_rater(config: RunConfig, name: str) -> RunConfig:
     return replace(config, teacher=find_teacher(name))
 
 
+def with_people(config: RunConfig) -> RunConfig:
+    """The same settings for real people, who are asked for no more than an hour's answers."""
+    loop = replace(config.loop, labels=min(config.loop.labels, PEOPLE_LABELS))
+    return replace(config, people=PeopleConfig(), loop=loop)
+
+
 def rater_name(config: RunConfig) -> str:
     """Who answers by these settings."""
+    if config.people is not None:
+        return "people"
     return config.judge.name if config.loop.feedback == "rating" else config.teacher.name
 
 
 def resume(
-    folder: str | Path, *, rater: Rater | None = None, progress: Callable[[int], None] = silent
+    folder: str | Path,
+    *,
+    rater: Rater | None = None,
+    progress: Callable[[int], None] = silent,
+    waiting: Waiting = unheard,
 ) -> TrainedRun:
     """Continue a run that was stopped or killed, to the same bytes as an undisturbed one.
 
     Raises:
         RunError: if the folder is not a run, damaged, or newer than this version.
     """
-    loop = PreferenceLoop(Path(folder), read_config(Path(folder)), rater=rater, progress=progress)
+    config = read_config(Path(folder))
+    loop = PreferenceLoop(Path(folder), config, rater=rater, progress=progress, waiting=waiting)
     loop.run()
     return _trained(loop)
 

@@ -48,17 +48,23 @@ class Told(NamedTuple):
 
 
 def read_dataset(
-    store: FeedbackStore, heads: Sequence[str], *, before_round: int | None = None
+    store: FeedbackStore,
+    heads: Sequence[str],
+    *,
+    before_round: int | None = None,
+    from_round: int = 0,
 ) -> Dataset | None:
-    """What the rounds before `before_round` answered, in that order; None if nothing.
+    """What the rounds from `from_round` to before `before_round` answered; None if nothing.
 
     Args:
         store: all answers.
         heads: the criteria of a rating, in the order of the reward model.
         before_round: the first round that is left out; None: none is.
+        from_round: the first that is not.
     """
     last = None if before_round is None else before_round - 1
-    names, feedback = read_feedback(store.events(kinds=KINDS, up_to_round=last), heads)
+    events = store.events(kinds=KINDS, up_to_round=last)
+    names, feedback = read_feedback([e for e in events if e.round >= from_round], heads)
     if not feedback:
         return None
     parts = store.segments(names)

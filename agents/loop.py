@@ -263,6 +263,7 @@ class PreferenceLoop:
                 Behaviour(self.pool.trajectories, labelled, model, policy),
                 round_number=number,
                 num_labels=stage.labels,
+                asked_before=self.done.asked,
                 labels_before=self.done.labels,
                 waiting=self.waiting,
                 rng=self._rng(number, Purpose.ASK),

@@ -10,6 +10,7 @@ from prefgym.agents.config import PeopleConfig, RunConfig
 from prefgym.agents.questions import Behaviour, Questions, environment_of
 from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.label_queue import LabelQueue
+from prefgym.feedback.posting import posted_queries
 from prefgym.feedback.store import FeedbackStore
 
 POLL_SECONDS = 0.5
@@ -26,6 +27,7 @@ def ask_people(
     *,
     round_number: int,
     num_labels: int,
+    asked_before: int,
     labels_before: int,
     waiting: Waiting,
     rng: np.random.Generator,
@@ -41,16 +43,18 @@ def ask_people(
         behaviour: what to ask about.
         round_number: of the loop.
         num_labels: queries to post.
+        asked_before: queries of earlier rounds.
         labels_before: answers that earlier rounds have counted.
         waiting: told how it goes.
         rng: source of every choice.
     """
     queue = LabelQueue(store, rng=rng)
-    queries = queue.posted(round_number)
+    with store.database.read() as connection:
+        queries = posted_queries(connection, round_number)
     if not queries:
         store.set_environment(environment_of(config))
         questions = Questions(store, config, settings, behaviour, rng=rng)
-        queries = questions.compose(round_number, num_labels)
+        queries = questions.compose(round_number, asked_before, num_labels)
         queue.post(queries)
     keys = [query.key for query in queries]
     _wait(queue, keys, settings.timeout, waiting)

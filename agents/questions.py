@@ -70,13 +70,19 @@ class Questions:
         if filmed is not None:
             self._pool, self._frames = filmed
 
-    def compose(self, round_number: int, num_queries: int) -> list[PostedQuery]:
+    def compose(self, round_number: int, first: int, num_queries: int) -> list[PostedQuery]:
         """So many queries, of the kinds that are to be asked in turn.
+
+        Args:
+            round_number: of the loop.
+            first: queries that earlier rounds have asked; decides whose turn it is.
+            num_queries: how many.
 
         Raises:
             ValueError: if the environment has no queries of one of the kinds.
         """
         kinds = asked_kinds(self._config, self._settings)
+        turns = [kinds[(first + number) % len(kinds)] for number in range(num_queries)]
         make: Mapping[QueryKind, Callable[[int], list[PostedQuery]]] = {
             "comparison": self._comparisons,
             "ranking": self._rankings,
@@ -85,11 +91,7 @@ class Questions:
             "intervention": lambda count: self._scenes("intervention", count),
             "demonstration": lambda count: self._scenes("demonstration", count),
         }
-        by_kind = {
-            kind: iter(make[kind](len(range(place, num_queries, len(kinds)))))
-            for place, kind in enumerate(kinds)
-        }
-        mixed = [next(by_kind[kinds[number % len(kinds)]]) for number in range(num_queries)]
+        by_kind = {kind: iter(make[kind](turns.count(kind))) for kind in dict.fromkeys(turns)}
         return [
             replace(
                 query,
@@ -97,7 +99,7 @@ class Questions:
                 round=round_number,
                 overlap=self._settings.overlap,
             )
-            for number, query in enumerate(mixed)
+            for number, query in enumerate(next(by_kind[kind]) for kind in turns)
         ]
 
     def _comparisons(self, num_queries: int) -> list[PostedQuery]:

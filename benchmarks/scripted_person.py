@@ -32,7 +32,7 @@ from prefgym.agents.presets import preset
 from prefgym.agents.run import write_json
 from prefgym.agents.train import load_run, train
 from prefgym.agents.vec_env import describe
-from prefgym.feedback.label_queue import LabelQueue
+from prefgym.feedback.lease import read_assignment
 from prefgym.feedback.query import Queries
 from prefgym.feedback.rater import SimulatedRater
 from prefgym.feedback.segment import stack
@@ -170,14 +170,17 @@ def answer_all(
     """Press keys until the trainer has ended; the seconds from one question to the next."""
     driver.get(link)
     driver.switch_to.active_element.send_keys(Keys.ENTER)  # "Start", with the suggested name
-    queue = LabelQueue(store, rng=np.random.default_rng(0))
     last, since, seconds = "", time.monotonic(), []
     while trainer.poll() is None:
         assignment = shown_assignment(driver)
         if assignment in ("", last):
             time.sleep(0.02)
             continue
-        shown = queue.shown(assignment)
+        with store.database.read() as connection:
+            lent = read_assignment(connection, assignment)
+        assert lent is not None
+        query = lent.assignment.query
+        shown = [query.segments[place] for place in lent.assignment.order]
         press_until_gone(driver, assignment, person.keys(shown))
         seconds.append(time.monotonic() - since)
         last, since = assignment, time.monotonic()

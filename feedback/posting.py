@@ -44,6 +44,12 @@ def stored_queries(connection: sa.Connection, keys: Sequence[str]) -> dict[str, 
     return found
 
 
+def posted_queries(connection: sa.Connection, round_number: int) -> list[PostedQuery]:
+    """What a round of the loop asks, in the order posted."""
+    query = sa.select(*QUERY_COLUMNS).where(QUERIES.c.round == round_number)
+    return [row_query(*row) for row in connection.execute(query.order_by(QUERIES.c.seq))]
+
+
 def _require_same(stored: PostedQuery, query: PostedQuery) -> None:
     if stored != query:
         raise ValueError(

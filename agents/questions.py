@@ -17,7 +17,7 @@ from prefgym.envs.driving import EPISODE_STEPS
 from prefgym.feedback.posted_query import Environment, PostedQuery, QueryKind
 from prefgym.feedback.query import random_queries
 from prefgym.feedback.reward_model import RewardModel
-from prefgym.feedback.scene import record_scene
+from prefgym.feedback.scene import record_scenes
 from prefgym.feedback.segment import Segments, concatenate, cut
 from prefgym.feedback.selection import select
 from prefgym.feedback.store import FeedbackStore
@@ -137,18 +137,17 @@ class Questions:
 
     def _scenes(self, kind: QueryKind, num_queries: int) -> list[PostedQuery]:
         """Moments of drives that can be driven again otherwise."""
-        environment = environment_of(self._config)
-        length = self._config.loop.segment_length
-        latest = max(EPISODE_STEPS[str(self._config.env_kwargs.get("scenario", "highway"))], length)
-        found = []
-        for _ in range(num_queries):
-            seed, start = self._rng.integers(2**31), self._rng.integers(latest - length + 1)
-            scene, segments = record_scene(
-                environment, self._behaviour.policy, seed=int(seed), start=int(start), length=length
-            )
-            shown, again = self._store.add_segments([segments.arrays(0), scene])
-            found.append(PostedQuery("?", kind, (shown,), scene=again))
-        return found
+        environment, length = environment_of(self._config), self._config.loop.segment_length
+        scenario = str(self._config.env_kwargs.get("scenario", "highway"))
+        latest = EPISODE_STEPS[scenario] - length
+        seeds = self._rng.integers(2**31, size=num_queries).tolist()
+        starts = self._rng.integers(latest + 1, size=num_queries).tolist()
+        policy = self._behaviour.policy
+        scenes, segments = record_scenes(environment, policy, seeds, starts, length)
+        shown = self._store.add_segments([segments.arrays(i) for i in range(num_queries)])
+        again = self._store.add_segments([scene.arrays() for scene in scenes])
+        pairs = zip(shown, again, strict=True)
+        return [PostedQuery("?", kind, (name,), scene=scene) for name, scene in pairs]
 
     def _draw(self, num_segments: int) -> tuple[Int64[np.ndarray, " segment"], Segments]:
         starts = new_starts(self._pool, num_segments, self._config.loop, rng=self._rng)

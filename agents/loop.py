@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from prefgym.agents.ask import Asked, ask_round, store_round
 from prefgym.agents.config import RunConfig
 from prefgym.agents.explore import explore
-from prefgym.agents.health import Signs, complaints
 from prefgym.agents.kl_penalty import KLPenalty
 from prefgym.agents.people import Waiting, ask_people
 from prefgym.agents.policies import trained_policy
@@ -41,6 +39,7 @@ from prefgym.agents.run import (
     write_stage,
 )
 from prefgym.agents.schedule import Purpose, Stage, stage_rng, stage_seed, stages
+from prefgym.agents.stage_record import StageRecord, warning_rows
 from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
@@ -58,17 +57,6 @@ def silent(step: int) -> None:
 def unheard(answered: int, asked: int) -> None:
     """Waiting that nobody watches."""
     del answered, asked
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What a stage adds to the metrics."""
-
-    rows: list[dict[str, object]] = field(default_factory=list)
-    tie_rate: float | None = None
-    agreement: float | None = None
-    gold_return: float | None = None
-    spread: float | None = None
 
 
 class PreferenceLoop:
@@ -188,10 +176,10 @@ class PreferenceLoop:
 
     def _run_stage(self, number: int, stage: Stage, store: FeedbackStore) -> None:
         begin = time.perf_counter()
-        outcome = _Outcome()
+        record = StageRecord()
         env_steps = self.done.env_steps
         if stage.rollouts:
-            env_steps += self._train(number, stage, begin, outcome)
+            env_steps += self._train(number, stage, begin, record)
         if number == 0 and self.config.loop.exploration:
             seed, rng = self._seed(number, Purpose.EXPLORE), self._rng(number, Purpose.EXPLORE)
             self.pool.add(explore(self.config, seed=seed, rng=rng))
@@ -203,25 +191,33 @@ class PreferenceLoop:
             if asked is not None:
                 counts["asked"] += len(asked.shown)
                 counts["labels"] += asked.num_labels
-                row = self._fit(number, asked, store, outcome)
+                row = self._fit(number, asked, store, record)
             if row is not None:
                 spent = {"step": env_steps, "seconds": time.perf_counter() - begin}
-                outcome.rows.append(row | counts | spent)
-        outcome.rows += self._warnings(number, env_steps, outcome)
-        outcome.rows.append(
+                record.rows.append(row | counts | spent)
+        record.rows += warning_rows(
+            record,
+            read_metrics(self.folder),
+            log_std=mean_log_std(self.ppo),
+            informed=bool(self.reward_model.informed),
+            progress=(number + 1) / len(self.stages),
+            round_number=self.done.num_fits,
+            step=env_steps,
+        )
+        record.rows.append(
             {
                 "kind": "stage",
                 "stage": number,
                 "step": env_steps,
-                "gold_return": outcome.gold_return,
+                "gold_return": record.gold_return,
                 "kl_per_step": self.penalty.divergence if self.penalty else None,
                 "seconds": time.perf_counter() - begin,
             }
         )
-        append_metrics(self.folder, outcome.rows)
+        append_metrics(self.folder, record.rows)
         self._save(number, env_steps, counts, self.done.num_fits + bool(stage.labels))
 
-    def _train(self, number: int, stage: Stage, begin: float, outcome: _Outcome) -> int:
+    def _train(self, number: int, stage: Stage, begin: float, record: StageRecord) -> int:
         """Train PPO for the stage's rollouts on freshly seeded environments."""
         steps = stage.rollouts * self.config.ppo.rollout
         self.ppo.set_random_seed(self._seed(number, Purpose.TRAIN))
@@ -242,10 +238,10 @@ class PreferenceLoop:
         callbacks: list[BaseCallback] = [log] if self.penalty is None else [self.penalty, log]
         self.ppo.learn(steps, callback=CallbackList(callbacks), reset_num_timesteps=False)
         self.pool.add(self.recorder.trajectories())
-        outcome.rows += log.rows
+        record.rows += log.rows
         if log.gold_returns:
-            outcome.gold_return = float(np.mean(log.gold_returns))
-            outcome.spread = float(np.std(log.gold_returns) / len(log.gold_returns) ** 0.5)
+            record.gold_return = float(np.mean(log.gold_returns))
+            record.spread = float(np.std(log.gold_returns) / len(log.gold_returns) ** 0.5)
         return steps
 
     def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked | None:
@@ -282,13 +278,13 @@ class PreferenceLoop:
         return asked
 
     def _fit(
-        self, number: int, asked: Asked, store: FeedbackStore, outcome: _Outcome
+        self, number: int, asked: Asked, store: FeedbackStore, record: StageRecord
     ) -> dict[str, object] | None:
         """Refit the reward model to every answer; the round's metrics, None without an answer."""
         dataset = read_dataset(store, self.config.reward_model.heads, before_round=number + 1)
         if dataset is None:
             return None
-        outcome.tie_rate = asked.rates.tie_rate if asked.rates else 0.0
+        record.tie_rate = asked.rates.tie_rate if asked.rates else 0.0
         found = refit(
             self.reward_model if self.done.num_fits else None,
             dataset,
@@ -303,32 +299,10 @@ class PreferenceLoop:
         )
         self.learned.reward_model = found.reward_model
         raise_exploration(self.ppo, self.config.ppo.log_std_floor)
-        outcome.agreement = found.held_out
+        record.agreement = found.held_out
         if found.calibration is not None:
-            outcome.rows.append(found.calibration)
+            record.rows.append(found.calibration)
         return found.round_row
-
-    def _warnings(self, number: int, step: int, outcome: _Outcome) -> list[dict[str, object]]:
-        earlier = [
-            float(row["gold_return"])  # type: ignore[arg-type]
-            for row in read_metrics(self.folder)
-            if row["kind"] == "stage" and row["gold_return"] is not None
-        ]
-        signs = Signs(
-            gold_return=outcome.gold_return,
-            first_gold_return=earlier[0] if earlier else None,
-            best_gold_return=max(earlier) if earlier else None,
-            spread=outcome.spread,
-            log_std=mean_log_std(self.ppo),
-            tie_rate=outcome.tie_rate,
-            informed=bool(self.reward_model.informed),
-            agreement=outcome.agreement,
-            progress=(number + 1) / len(self.stages),
-        )
-        return [
-            {"kind": "warning", "round": self.done.num_fits, "step": step, "message": message}
-            for message in complaints(signs)
-        ]
 
     def _save(self, number: int, env_steps: int, counts: dict[str, int], num_fits: int) -> None:
         upcoming = self.stages[number + 1 :]

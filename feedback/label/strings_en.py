@@ -19,8 +19,8 @@ EN: dict[str, str] = {
     "close": "Close",
     # progress
     "progress": "Answered by everyone",
-    "progress_mine": "{count} by you",
-    "progress_all": "{answered} of {total} by everyone",
+    "progress_mine": "You: {count}",
+    "progress_all": "everyone: {answered} of {total}",
     "time_left": "about {minutes} min left",
     "time_left_short": "about a minute left",
     "undo": "Undo",
@@ -72,6 +72,7 @@ EN: dict[str, str] = {
     "gap_long": "gap over 10 s",
     "no_leader": "road clear",
     "collision": "Collision",
+    "braking": "braking",
     "drive_summary": (
         "Drive {name}, {seconds} seconds, seen from above. The car starts at {start} km/h and ends "
         "at {end}. Lane changes: {changes}. Hardest braking: {braking} metres per second squared. "
@@ -117,8 +118,8 @@ EN: dict[str, str] = {
     "policy_drive": "The policy",
     "your_drive": "With your correction",
     "your_drive_empty": "Pick a moment and a better move to see it here.",
-    "instant": "Change it",
-    "instant_here": "At the moment shown",
+    "instant": "Moment",
+    "instant_here": "Take the moment shown",
     "at_second": "at {seconds} s",
     "manoeuvre": "A better move",
     "commands": "Your commands",
@@ -133,11 +134,13 @@ EN: dict[str, str] = {
     "keep": "Keep going",
     "policy_drives": "The policy is driving",
     "start_hint": "Press an arrow key, or play, to set off",
-    "you_drive": "You are driving: {what} {when}",
+    "you_drive": "You are driving. Last: {what} {when}",
     "took_over": "{what} {when}",
     "command_removed": "Command removed",
     "remove_command": "Remove: {what} {when}",
-    "reached_end": "That was the end of the drive",
+    "reached_end": "The drive ends here",
+    "end_policy": "The drive is over. Nothing to change? Say so, or watch it again.",
+    "end_yours": "The drive is over. Submit it, or start again.",
     "simulating": "Driving it again …",
     "simulated": "{what} {when}: compare both, then submit or try something else.",
     "drive_failed": "The drive could not be simulated. Try again.",
@@ -177,12 +180,13 @@ EN: dict[str, str] = {
     "help_rating": "Give each criterion 1 to 5. The next one is then at hand.",
     "help_correction": "Improve one thing that bothers you. If nothing does, say so.",
     "help_intervention": (
-        "Watch the policy drive. A command takes effect within half a second and holds until your "
-        "next one. You can pause, go back and change your mind."
+        "Watch the policy drive. From your first key on the car does as you "
+        "say, within half a second: a press changes lane once, or the speed by 9 km/h. You can "
+        "pause, go back and change your mind."
     ),
     "help_demonstration": (
-        "You drive from the start. A command takes effect within half a second and holds until "
-        "your next one. Start again as often as you like."
+        "You drive. A key acts within half a second: a press changes lane once, or the speed by "
+        "9 km/h. Start again as often as you like."
     ),
     "help_driving": (
         "Traffic moves to the right. The pink car is the one to judge; numbers are km/h, red tail "
@@ -223,6 +227,7 @@ EN: dict[str, str] = {
     "copy_failed": "Press Ctrl+C to copy",
     "error_title": "That did not work",
     "error_next": "To the questions",
+    "error_back": "Your browser's Back button brings you back to the form.",
     "error_lease": "This question is no longer yours: it was open too long, or is answered.",
     "error_answer": "This answer is not complete. Please check it and submit again.",
     "error_not_found": "There is nothing here.",

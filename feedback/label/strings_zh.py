@@ -72,6 +72,7 @@ ZH: dict[str, str] = {
     "gap_long": "车距超过 10 秒",
     "no_leader": "前方无车",
     "collision": "撞车了",
+    "braking": "刹车中",
     "drive_summary": (
         "行车俯视图 {name}，共 {seconds} 秒。起始时速 {start} 公里，结束时速 {end} 公里；"
         "变道 {changes} 次；最急的刹车为每秒 {braking} 米每秒；跟车最近时：{gap}。{crash}"
@@ -116,8 +117,8 @@ ZH: dict[str, str] = {
     "policy_drive": "它的开法",
     "your_drive": "你的开法",
     "your_drive_empty": "选好时刻和操作，就能在这里看到结果。",
-    "instant": "从这一刻改",
-    "instant_here": "就改当前画面",
+    "instant": "从这一刻改起",
+    "instant_here": "就从当前画面",
     "at_second": "第 {seconds} 秒",
     "manoeuvre": "更好的操作",
     "commands": "你的操作",
@@ -132,11 +133,13 @@ ZH: dict[str, str] = {
     "keep": "保持不变",
     "policy_drives": "现在是它在开",
     "start_hint": "按方向键或播放键出发",
-    "you_drive": "现在是你在开：{when}{what}",
+    "you_drive": "现在是你在开，刚才的操作：{when}{what}",
     "took_over": "{when}，{what}",
     "command_removed": "已删除该操作",
     "remove_command": "删除：{when}{what}",
-    "reached_end": "这一段开完了",
+    "reached_end": "这一段到头了",
+    "end_policy": "这一段放完了。不用改就说“开得挺好”，也可以再看一遍。",
+    "end_yours": "这一段开完了。可以提交，也可以从头再来。",
     "simulating": "正在重新模拟……",
     "simulated": "{when}{what}：对比一下，满意就提交，不满意再换。",
     "drive_failed": "没能模拟出来，请再试一次。",
@@ -173,10 +176,11 @@ ZH: dict[str, str] = {
     "help_rating": "每一项打 1 到 5 分，打完自动跳到下一项。",
     "help_correction": "改一处你看不惯的地方；要是都挺好，直说就行。",
     "help_intervention": (
-        "先看它开。你的操作半秒内生效，一直保持到下一个操作。可以暂停、倒回去、改主意。"
+        "先看它开。你一按键，车就听你的，半秒内生效：按一下变一次道，或加减 9 公里时速。"
+        "可以暂停、倒回去、改主意。"
     ),
     "help_demonstration": (
-        "从头到尾由你来开。操作半秒内生效，一直保持到下一个操作。想重开几次都行。"
+        "由你来开。按键半秒内生效：按一下变一次道，或加减 9 公里时速。想重开几次都行。"
     ),
     "help_driving": (
         "车流向右行驶。粉色的是要评判的车；数字是时速（公里），车尾亮红灯表示在刹车，"
@@ -217,6 +221,7 @@ ZH: dict[str, str] = {
     "copy_failed": "请按 Ctrl+C 复制",
     "error_title": "没有成功",
     "error_next": "回去答题",
+    "error_back": "点浏览器的后退按钮，就能回到刚才的表单。",
     "error_lease": "这道题已经不归你答了：可能放得太久，也可能已有答案。",
     "error_answer": "回答还不完整，请检查后再提交。",
     "error_not_found": "这里什么也没有。",

@@ -1,5 +1,5 @@
 // @ts-check
-// Ratings and rankings: groups of radio buttons, answered one after the other.
+// Ratings, rankings, wordings: groups of radio buttons, answered one after the other.
 import { block, say } from "./say.js";
 
 /**
@@ -9,23 +9,23 @@ import { block, say } from "./say.js";
 export function startGroups(main, signal) {
   const groups = /** @type {HTMLElement[]} */ ([...main.querySelectorAll("[data-group]")]);
   const submit = main.querySelector("[data-complete]");
-  if (!groups.length || !main.querySelector(".criteria, [data-ranking]")) return;
+  if (!groups.length) return;
+  const steps = main.querySelector(".criteria, [data-ranking]") !== null;
   const show = () => {
-    const open = groups.filter((group) => !chosen(group));
-    block(submit, "incomplete", open.length > 0);
+    if (!steps) return;
+    const open = groups.some((group) => !chosen(group));
+    const silent = groups.every((group) => !chosen(group)?.value); // that is "can't tell"
+    block(submit, "incomplete", open || silent);
     showOrder(main, groups);
   };
   main.addEventListener("change", (event) => {
-    const group = /** @type {Element} */ (event.target).closest("[data-group]");
-    show();
-    if (group && event.isTrusted === false) return;
+    if (/** @type {Element} */ (event.target).closest("[data-group]")) show();
   }, { signal });
-  main.addEventListener("click", (event) => {
-    // A digit key clicks the radio button; the next group still open is then at hand.
-    const radio = event.target;
-    if (!(radio instanceof HTMLInputElement) || radio.type !== "radio" || event.detail > 0) return;
+  main.addEventListener("digit", (event) => {
+    const radio = /** @type {HTMLElement} */ (event.target);
     const group = radio.closest("[data-group]");
-    if (group && document.activeElement !== radio) moveOn(groups, group);
+    if (group && steps) moveOn(groups, group);
+    else radio.focus();
   }, { signal });
   main.addEventListener("focusin", (event) => {
     const group = /** @type {Element} */ (event.target).closest("[data-group]");

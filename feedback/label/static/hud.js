@@ -26,8 +26,14 @@ export function drawHeader(ctx, camera, ego, moment) {
   let gap = say("no_leader");
   if (moment.leader) gap = moment.gap < 9.95 ? say("gap", { seconds: moment.gap.toFixed(1) }) : say("gap_long");
   const left = narrow ? 142 : 184;
-  if (!moment.crashed) ctx.fillText(gap, left, middle);
-  else {
+  if (!moment.crashed) {
+    ctx.fillText(gap, left, middle);
+    if (ego.accel < -0.6) {
+      const after = left + ctx.measureText(gap).width + 14;
+      ctx.fillStyle = "#ff9b8f";
+      ctx.fillText(say("braking"), after, middle);
+    }
+  } else {
     ctx.font = `700 ${narrow ? 13 : 15}px ${FONT}`;
     const text = say("collision");
     box(ctx, left, middle - 10, ctx.measureText(text).width + 14, 20, 4, "#b42318");

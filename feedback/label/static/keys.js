@@ -22,6 +22,7 @@ export function startKeys() {
       target.blur();
     }
     control.click();
+    if (control.dataset.digit) control.dispatchEvent(new CustomEvent("digit", { bubbles: true }));
   });
 }
 

@@ -59,7 +59,7 @@ function startClips(main, page, signal) {
   if (mine instanceof HTMLElement && drives.length) {
     const screen = driveScreen(mine, signal);
     screens.push(screen);
-    startRepair(main, player, drives[0], screen, signal);
+    startRepair(main, page, player, drives[0], screen, signal);
   }
   if (main.querySelector("[data-takeover]") && drives.length) {
     startTakeover(main, page, player, drives[0], signal);

@@ -17,7 +17,7 @@ export function startRefresh(main, begin, signal) {
   signal.addEventListener("abort", () => window.clearTimeout(timer));
 
   async function look() {
-    if (document.hidden || isReading(main)) {
+    if (document.hidden || (kind === "dashboard" && isReading(main))) {
       document.addEventListener("visibilitychange", look, { once: true, signal });
       window.setTimeout(() => { if (!signal.aborted && !document.hidden) void look(); }, 5000);
       return;
@@ -39,5 +39,5 @@ function isReading(main) {
   const chosen = window.getSelection();
   const selects = chosen !== null && !chosen.isCollapsed && main.contains(chosen.anchorNode);
   return selects || main.querySelector("details[open]") !== null
-    || (main !== document.activeElement && main.contains(document.activeElement));
+    || main.querySelector("[tabindex='0']:focus, summary:focus") !== null;
 }

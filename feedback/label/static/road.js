@@ -21,9 +21,9 @@ const PERIOD = 12; // [m] of the lane marks
  */
 export function cameraFor(width, drive) {
   const along = width / (VIEW[1] - VIEW[0]);
-  const lane = Math.min(54, Math.max(27, 2.2 * along * drive.laneWidth));
+  const lane = Math.min(52, Math.max(33, 2.2 * along * drive.laneWidth));
   const across = lane / drive.laneWidth;
-  const header = width < 420 ? 26 : 32;
+  const header = width < 420 ? 28 : 34;
   const height = Math.round(header + (drive.lanes * drive.laneWidth + 2 * SHOULDER) * across + 16);
   return { width, height, along, across, header, lanes: drive.lanes, laneWidth: drive.laneWidth };
 }
@@ -145,11 +145,20 @@ function drawGap(ctx, camera, ego, leader) {
   ctx.globalAlpha = 1;
 }
 
+/**
+ * Lengths are to scale; lanes are drawn wider than they are, and bodies with them, within reason.
+ * @param {Camera} camera @param {Vehicle} vehicle
+ */
+function sizeOf(camera, vehicle) {
+  const car = Math.max(11, 4.5 * camera.along);
+  const thick = Math.min(0.31 * camera.laneWidth * camera.across, Math.max(7, 0.56 * car));
+  return [Math.max(car, vehicle.length * camera.along), thick];
+}
+
 /** @param {CanvasRenderingContext2D} ctx @param {Camera} camera @param {Vehicle} vehicle @param {Vehicle} ego */
 function drawVehicle(ctx, camera, vehicle, ego) {
   const isEgo = vehicle === ego;
-  const thick = 0.31 * camera.laneWidth * camera.across;
-  const long = Math.max(1.25 * thick, vehicle.length * camera.along);
+  const [long, thick] = sizeOf(camera, vehicle);
   ctx.save();
   ctx.translate(column(camera, vehicle.x - ego.x), row(camera, vehicle.y));
   ctx.rotate(Math.max(-0.3, Math.min(0.3, (-vehicle.slope * camera.across) / camera.along)));
@@ -177,8 +186,8 @@ function drawVehicle(ctx, camera, vehicle, ego) {
  * @param {CanvasRenderingContext2D} ctx @param {Camera} camera @param {Vehicle} vehicle @param {Vehicle} ego
  */
 function drawLabel(ctx, camera, vehicle, ego) {
-  const size = Math.max(9, Math.min(12, 0.3 * camera.laneWidth * camera.across));
-  const thick = 0.31 * camera.laneWidth * camera.across;
+  const size = Math.max(10, Math.min(12, 0.31 * camera.laneWidth * camera.across));
+  const [, thick] = sizeOf(camera, vehicle);
   const x = column(camera, vehicle.x - ego.x);
   const y = row(camera, vehicle.y) - thick / 2 - 3;
   const speed = String(Math.round(3.6 * vehicle.speed));

@@ -38,16 +38,24 @@ export function createSteering(form, signal) {
 }
 
 /**
- * The first decision that a command given at `time` can still change.
- * @param {number} time [s]
- * @param {number} dt [s]
- * @param {boolean} moving a little time passes before the command arrives
+ * When decisions are made on the clock of a drive. A trace may begin with the state after the first
+ * decision, which can then not be seen.
+ * @param {import("./trace.js").Drive} drive
+ * @param {number} steps decisions in the scene
  */
-export function decisionAt(time, dt, moving) {
-  return Math.ceil((time + (moving ? 0.08 : 0)) / dt - 1e-6);
-}
-
-/** @param {number} decision @param {number} dt [s] */
-export function secondOf(decision, dt) {
-  return say("at_second", { seconds: (decision * dt).toFixed(1) });
+export function decisionClock({ dt, states }, steps) {
+  const before = steps - (states.length - 1); // decisions before the first state
+  /** @param {number} decision */
+  const timeOf = (decision) => Math.max(0, (decision - before) * dt);
+  return {
+    timeOf,
+    /**
+     * The first decision that a command given at `time` can still change.
+     * @param {number} time [s]
+     * @param {boolean} moving a little time passes before the command arrives
+     */
+    decisionAt: (time, moving) => before + Math.ceil((time + (moving ? 0.08 : 0)) / dt - 1e-6),
+    /** @param {number} decision */
+    told: (decision) => say("at_second", { seconds: timeOf(decision).toFixed(1) }),
+  };
 }

@@ -71,7 +71,9 @@ export function swap(found, url, begin, how = {}) {
   const ours = document.getElementById("main");
   const theirs = found.getElementById("main");
   const path = new URL(url, location.href).pathname;
-  if (!ours || !theirs) {
+  // Who signs in or out sees another frame around <main>, too.
+  const framed = [document, found].map((page) => page.querySelector(".site nav") !== null);
+  if (!ours || !theirs || framed[0] !== framed[1]) {
     location.assign(path);
     return false;
   }
@@ -101,7 +103,7 @@ function announceNew() {
  */
 function refuse(found, status, retry) {
   const message = found.getElementById("message")?.textContent?.trim();
-  if (!message || status >= 500) showAlert(message || say("alert_offline"), { retry });
+  if (!message || status >= 500 || status === 429) showAlert(message || say("alert_offline"), { retry });
   else showAlert(message, { next: status !== 422 });
 }
 

@@ -1,8 +1,9 @@
 // @ts-check
-// A takeover or a demonstration: commands on the run, each simulated from the next decision on.
+// A takeover or a demonstration: commands on the run, each simulated from its decision on.
+import { showCommands, showDriver, showPressed } from "./cockpit.js";
 import { mayMove } from "./playback.js";
 import { announce, block, say } from "./say.js";
-import { createSteering, decisionAt, secondOf } from "./steer.js";
+import { createSteering, decisionClock } from "./steer.js";
 
 /** @typedef {import("./steer.js").Command} Command */
 
@@ -15,91 +16,86 @@ import { createSteering, decisionAt, secondOf } from "./steer.js";
  */
 export function startTakeover(main, page, player, screen, signal) {
   const form = /** @type {HTMLFormElement} */ (main.querySelector("#answer"));
-  const field = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=actions]"));
-  const drive = screen.drive;
-  if (!field || !drive) return;
-  const { dt } = drive;
-  const steps = page.settings.steps ?? drive.states.length - 1;
-  const first = page.settings.start ?? 0;
-  const original = page.traces[0] ?? "";
+  const field = form.querySelector("[name=actions]");
+  const submit = main.querySelector("[data-complete]");
+  if (!(field instanceof HTMLInputElement) || !screen.drive) return;
+  const steps = page.settings.steps ?? screen.drive.states.length;
+  const clock = decisionClock(screen.drive, steps);
   const steer = createSteering(form, signal);
-  const list = /** @type {HTMLElement} */ (main.querySelector("#commands"));
-  const driver = main.querySelector("#driver");
   /** @type {Command[]} */
   let commands = readCommands(field.value);
-  let ended = false;
+  /** @type {Command[]} what is on the screen */
+  let shown = [];
+  let given = 0; // [s] time of the drive at which the latest command was given
 
   /** @param {Command[]} next */
   const change = async (next) => {
     commands = next;
     field.value = JSON.stringify(next);
-    showCommands(list, next, dt, (command) => void change(next.filter((other) => other !== command)));
-    const known = next.length ? next[next.length - 1][0] * dt : 0;
-    block(main.querySelector("[data-complete]"), "simulating", true);
+    showCommands(main, next, clock, (command) => {
+      announce(say("command_removed"));
+      void change(next.filter((other) => other !== command));
+    });
+    block(submit, "incomplete", next.length === 0);
+    block(submit, "simulating", true);
+    const parting = firstDifference(shown, next);
+    player.limit = clock.timeOf(parting);
     try {
-      const trace = next.length ? await steer(next) : original;
+      const trace = next.length ? await steer(next) : page.traces[0] ?? "";
       if (trace === null) return;
       screen.load(trace);
-      player.limit = Infinity;
-      player.refresh();
-      ready();
+      shown = next;
+      block(submit, "simulating", false);
     } catch {
+      commands = shown;
+      field.value = JSON.stringify(shown);
+      showCommands(main, shown, clock, () => {});
       player.pause();
-      player.limit = Infinity;
-      if (driver) driver.textContent = say("drive_failed");
-      if (known > player.time) player.seek(known);
+      announce(say("drive_failed"));
     }
-  };
-
-  const ready = () => {
-    const enough = page.kind === "demonstration" ? ended || commands.length > 0 : commands.length > 0;
-    block(main.querySelector("[data-complete]"), "simulating", false);
-    block(main.querySelector("[data-complete]"), "incomplete", !enough);
+    player.limit = Infinity;
+    player.refresh();
   };
 
   /** @param {string} manoeuvre */
   const command = (manoeuvre) => {
-    const decision = Math.max(first, decisionAt(player.time, dt, player.playing));
+    let decision = Math.max(page.settings.start ?? 0, clock.decisionAt(player.time, player.playing));
+    const rewound = player.time < given - 1e-6;
+    const kept = rewound ? commands.filter(([other]) => other < decision) : commands;
+    const latest = kept[kept.length - 1]?.[0] ?? -1;
+    decision = Math.max(decision, latest + 1); // two keys at once: one decision after the other
     if (decision >= steps) {
       announce(say("reached_end"));
       return;
     }
-    player.limit = Math.max(player.time, decision * dt);
-    announce(say("took_over", { what: say(manoeuvre), when: secondOf(decision, dt) }));
-    void change([...commands.filter(([other]) => other < decision), [decision, manoeuvre]]);
+    given = player.time;
+    announce(say("took_over", { what: say(manoeuvre), when: clock.told(decision) }));
+    void change([...kept, [decision, manoeuvre]]);
     player.play();
   };
 
   for (const button of main.querySelectorAll("[data-manoeuvre]")) {
     button.addEventListener("click", () => {
-      command(/** @type {HTMLElement} */ (button).dataset.manoeuvre ?? "");
+      command(button.getAttribute("data-manoeuvre") ?? "");
     }, { signal });
   }
   main.querySelector('[data-do="clear"]')?.addEventListener("click", () => {
-    void change([]);
+    given = 0;
     player.seek(0);
-    ended = false;
+    void change([]);
     if (page.kind === "intervention") player.play();
+    else player.pause();
   }, { signal });
   player.listen(() => {
-    if (player.time >= player.duration - 0.01) ended = true;
-    if (driver) showDriver(driver, page.kind, player, commands, dt);
-    showPressed(main, player.time, commands, dt);
-    if (ended) ready();
+    showDriver(main, page.kind, player, commands, clock);
+    showPressed(main, player.time, commands, clock);
   });
-  prepare(main, page.kind, player);
-  if (commands.length) void change(commands);
-  else showCommands(list, commands, dt, () => {});
-  block(main.querySelector("[data-complete]"), "incomplete", !commands.length);
-}
-
-/** A drive of one's own is not repeated by itself. @param {HTMLElement} main @param {string} kind @param {import("./playback.js").Player} player */
-function prepare(main, kind, player) {
   const loop = main.querySelector('[data-do="loop"]');
-  if (loop instanceof HTMLInputElement) loop.checked = false;
+  if (loop instanceof HTMLInputElement) loop.checked = false; // one's own drive is not a clip
   player.pause();
   player.seek(0);
-  if (kind === "intervention" && mayMove()) player.play();
+  void change(commands);
+  if (page.kind === "intervention" && mayMove()) player.play();
 }
 
 /** @param {string} text @returns {Command[]} */
@@ -112,47 +108,12 @@ function readCommands(text) {
 }
 
 /**
- * Who drives at this moment.
- * @param {Element} driver @param {string} kind @param {import("./playback.js").Player} player
- * @param {Command[]} commands @param {number} dt
+ * The first decision that two lists of commands do not share.
+ * @param {Command[]} one
+ * @param {Command[]} other
  */
-function showDriver(driver, kind, player, commands, dt) {
-  const held = commands.filter(([decision]) => decision * dt <= player.time + 1e-6).pop();
-  let text = say("policy_drives");
-  if (held) text = say("you_drive", { what: say(held[1]), when: secondOf(held[0], dt) });
-  else if (kind === "demonstration") text = say("start_hint");
-  else if (player.time >= player.duration - 0.01) text = say("reached_end");
-  if (driver.textContent !== text) driver.textContent = text;
-  driver.toggleAttribute("data-you", held !== undefined);
-}
-
-/** @param {HTMLElement} main @param {number} time @param {Command[]} commands @param {number} dt */
-function showPressed(main, time, commands, dt) {
-  const held = commands.filter(([decision]) => decision * dt <= time + 1e-6).pop();
-  for (const button of main.querySelectorAll("[data-manoeuvre]")) {
-    button.toggleAttribute("data-held", button.getAttribute("data-manoeuvre") === held?.[1]);
-  }
-}
-
-/**
- * @param {HTMLElement} list @param {Command[]} commands @param {number} dt
- * @param {(command: Command) => void} remove
- */
-function showCommands(list, commands, dt, remove) {
-  list.replaceChildren(...commands.map((command) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "chip";
-    button.textContent = `${secondOf(command[0], dt)} ${say(command[1])} ×`;
-    button.setAttribute("aria-label", say("remove_command", {
-      what: say(command[1]), when: secondOf(command[0], dt),
-    }));
-    button.addEventListener("click", () => {
-      announce(say("command_removed"));
-      remove(command);
-    });
-    item.append(button);
-    return item;
-  }));
+function firstDifference(one, other) {
+  let i = 0;
+  while (i < one.length && i < other.length && String(one[i]) === String(other[i])) i++;
+  return Math.min(one[i]?.[0] ?? Infinity, other[i]?.[0] ?? Infinity);
 }

@@ -64,10 +64,14 @@ function startCorrection(main, signal) {
     const changed = chosen || (area.value.trim() !== "" && area.value.trim() !== before.trim());
     block(submit, "incomplete", !changed);
   };
+  let offered = ""; // what was put into the text field to begin with
   own.hidden = !area.value;
-  main.addEventListener("input", show, { signal });
+  main.addEventListener("input", (event) => {
+    if (event.target !== area && offered && area.value === offered) offered = area.value = composed();
+    show();
+  }, { signal });
   main.querySelector('[data-do="edit"]')?.addEventListener("click", () => {
-    if (!area.value) area.value = composed();
+    if (!area.value) offered = area.value = composed();
     own.hidden = false;
     area.focus();
     show();

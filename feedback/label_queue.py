@@ -104,6 +104,15 @@ class LabelQueue:
             lent = None if identity is None else read_assignment(connection, identity)
         return None if lent is None else lent.assignment
 
+    def assignment(self, assignment_id: str, token: str) -> Assignment:
+        """What the token's holder was lent, be it answered or lapsed since.
+
+        Raises:
+            LeaseError: if they were lent nothing.
+        """
+        with self.store.database.read() as connection:
+            return _read_lent(connection, assignment_id, token).assignment
+
     def renew(self, assignment_id: str, token: str) -> float:
         """Keep a query that is still being answered; the seconds left.
 

@@ -85,11 +85,15 @@ class TextConfig:
             found = [without_rewrites(source) for source in found]
         return tuple(found)
 
+    @property
+    def num_units(self) -> int:
+        """Units a summary may have."""
+        return self.budget or (OWN_BUDGET if self.text is not None else BUDGETS[self.corpus])
+
     def reading(self, num_worlds: int) -> Reading:
         """Readers of these texts, not yet started."""
-        budget = self.budget or (OWN_BUDGET if self.text is not None else BUDGETS[self.corpus])
         encoder, taste = find_encoder(self.encoder), np.array(DEFAULT_TASTE)
-        return Reading(num_worlds, self.sources(), budget, taste, encoder)
+        return Reading(num_worlds, self.sources(), self.num_units, taste, encoder)
 
 
 def without_rewrites(source: Source) -> Source:

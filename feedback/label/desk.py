@@ -95,11 +95,9 @@ class Desk:
         self.driver = Driver(store, self.viewer, simulate)
         # Names to suggest to those who follow a link that this server printed.
         self.suggestions: dict[str, str] = {}
-        # Browsers share cookies among the ports of a host: another store, another name.
-        name = hashlib.sha256(store.database.name.encode()).hexdigest()[:8]
-        self.session_cookie = f"prefgym-session-{name}"
-        self.visitor_cookie = f"prefgym-visitor-{name}"
-        self.language_cookie = f"prefgym-language-{name}"
+        self.session_cookie = cookie_name("session", store.database.name)
+        self.visitor_cookie = cookie_name("visitor", store.database.name)
+        self.language_cookie = cookie_name("language", store.database.name)
         self._strangers = RateLimit(STRANGERS_PER_SECOND, STRANGERS_BURST)
         self.shown = Remembered[float]()
         self.rounds = Remembered[int]()
@@ -167,6 +165,11 @@ class Desk:
             secure=request.url.scheme == "https"
             or self.settings.wants_tls(request.url.hostname or ""),
         )
+
+
+def cookie_name(purpose: str, store_name: str) -> str:
+    """Name of a cookie; browsers share cookies among the ports of a host, but stores do not."""
+    return f"prefgym-{purpose}-{hashlib.sha256(store_name.encode()).hexdigest()[:8]}"
 
 
 def desk_of(request: Request) -> Desk:

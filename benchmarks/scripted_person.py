@@ -199,7 +199,7 @@ def shown_assignment(driver: webdriver.Chrome) -> str:
 def press_until_gone(driver: webdriver.Chrome, assignment: str, keys: list[str]) -> None:
     """Press the keys once the page takes answers, which it does after a second's look."""
     page = driver.find_element(By.TAG_NAME, "body")
-    while driver.find_elements(By.CSS_SELECTOR, "main [data-waits][aria-disabled=true]"):
+    while driver.find_elements(By.CSS_SELECTOR, "main [data-blocked~=wait]"):
         time.sleep(0.02)
     for key in keys:
         page.send_keys(key)

@@ -106,8 +106,9 @@ export function createPlayer(bar, screens, signal) {
     else if (name === "forward") step(1);
   }, { signal });
   slider.addEventListener("input", () => {
-    player.pause();
-    player.seek(Number(slider.value));
+    const wanted = Number(slider.value);
+    player.playing = false;
+    player.seek(wanted);
   }, { signal });
   bar.addEventListener("change", (event) => {
     const input = /** @type {HTMLInputElement} */ (event.target);

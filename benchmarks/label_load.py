@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from label_page import Client, fields_of, fill, server
+from label_page import Client, cpu_seconds, fields_of, fill, server
 
 from prefgym.feedback.label.desk import cookie_name
 from prefgym.feedback.label_queue import LabelQueue
@@ -72,14 +72,14 @@ def measure(url: str, num_people: int, num_answers: int) -> dict[str, object]:
     sessions = fill(url, num_people * num_answers, num_people)
     with FeedbackStore(url) as store:
         cookie = cookie_name("session", store.database.name)
-    with server(url) as port:
+    with server(url) as (process, port):
         people = [Person(Client(port, cookie, session), num_answers) for session in sessions]
-        begin = time.perf_counter()
+        begin, spent = time.perf_counter(), cpu_seconds(process)
         for person in people:
             person.start()
         for person in people:
             person.join()
-        elapsed = time.perf_counter() - begin
+        elapsed, spent = time.perf_counter() - begin, cpu_seconds(process) - spent
     with FeedbackStore(url) as store:
         records = LabelQueue(store, rng=np.random.default_rng(0)).records()
         num_events = len(store.events())
@@ -95,6 +95,7 @@ def measure(url: str, num_people: int, num_answers: int) -> dict[str, object]:
         "doubled": len(stored) - len(set(stored)) + len(queries) - len(set(queries)),
         "refused": [status for person in people for status in person.refused],
         "answers_per_second": round(len(acknowledged) / elapsed, 1),
+        "server_ms_per_answer": round(1000 * spent / max(len(acknowledged), 1), 1),
         **{
             f"{name}_ms": _percentiles([s for person in people for s in person.seconds[name]])
             for name in ("answer", "question")

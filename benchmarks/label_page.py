@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -69,14 +70,20 @@ def start(url: str, port: int = 0) -> tuple[subprocess.Popen[str], int]:
 
 
 @contextmanager
-def server(url: str) -> Iterator[int]:
-    """The port of a server process that is stopped in the end."""
+def server(url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server process and its port; it is stopped in the end."""
     process, port = start(url)
     try:
-        yield port
+        yield process, port
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def cpu_seconds(process: subprocess.Popen[str]) -> float:
+    """Time that a process has spent computing so far (Linux) [s]."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Client:

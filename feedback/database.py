@@ -64,10 +64,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A transaction: all that is done in it is stored when it ends well, else nothing."""
-        engine = self._engine.execution_options(immediate=True)
+    def write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        """A transaction: all that is done in it is stored when it ends well, else nothing.
+
+        Args:
+            durable: whether it must survive that the machine loses its power, not only that we
+                are killed; waiting for the disk is most of what a small transaction takes.
+        """
+        engine = self._engine.execution_options(immediate=True, durable=durable)
         with self._writer, translated_errors(self.name, "write"), engine.begin() as connection:
+            if not durable and self.dialect == "postgresql":
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             yield connection
 
     def share(self) -> None:
@@ -143,15 +150,19 @@ def open_engine(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _: object) -> None:
-        # On the disk before a call returns, whatever the library was built with.
-        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A writer that first reads could be refused the lock when it comes to write.
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("immediate", False):
+            # On the disk before a call returns, whatever the library was built with.
+            level = "FULL" if options.get("durable", True) else "NORMAL"
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 

@@ -94,7 +94,7 @@ class LabelQueue:
 
     def claim(self, rater: str) -> Assignment | None:
         """Lend this person the next query, or again the one they hold; None: nothing to ask."""
-        with self.store.database.write() as connection:
+        with self.store.database.write(durable=False) as connection:
             lock(connection, f"rater {rater}")
             identity = self._held(connection, rater)
             if identity is None:
@@ -119,7 +119,7 @@ class LabelQueue:
         Raises:
             LeaseError: if the time ran out.
         """
-        with self.store.database.write() as connection:
+        with self.store.database.write(durable=False) as connection:
             lent = _read_lent(connection, assignment_id, token)
             if lent.answered is not None:
                 raise LeaseError(_ANSWERED)

@@ -13,6 +13,28 @@ from prefgym.feedback.tables import ASSIGNMENTS, EVENTS, QUERIES
 _PACE_OF = 50  # latest answers by which a person's pace is judged
 
 
+_IS_MINE = sa.and_(
+    ASSIGNMENTS.c.rater == sa.bindparam("rater"), ASSIGNMENTS.c.answered.is_not(None)
+)
+_EVERYONE = sa.select(
+    sa.func.count().filter(QUERIES.c.answers >= QUERIES.c.overlap),
+    sa.func.count().filter(QUERIES.c.open),
+    sa.func.max(QUERIES.c.round),
+)
+_GIVEN = sa.select(sa.func.count()).where(ASSIGNMENTS.c.answered.is_not(None))
+_MINE = (
+    sa.select(sa.func.count(), sa.func.count().filter(QUERIES.c.open, ~ASSIGNMENTS.c.repeat))
+    .join_from(ASSIGNMENTS, QUERIES, QUERIES.c.seq == ASSIGNMENTS.c.query)
+    .where(_IS_MINE)
+)
+_LATEST_SECONDS = (
+    sa.select(ASSIGNMENTS.c.seconds)
+    .where(_IS_MINE)
+    .order_by(ASSIGNMENTS.c.answered.desc())
+    .limit(_PACE_OF)
+)
+
+
 class QueueProgress(NamedTuple):
     """How far a person, and everyone, has come.
 
@@ -60,31 +82,15 @@ class AssignmentRecord:
 
 def read_progress(connection: sa.Connection, rater: str | None) -> QueueProgress:
     """How far this person has come, and everyone."""
-    query, row = QUERIES.c, ASSIGNMENTS.c
-    numbers = sa.select(
-        sa.func.count().filter(query.answers >= query.overlap),
-        sa.func.count().filter(query.open),
-        sa.func.max(query.round),
-    )
-    done, still_open, latest_round = connection.execute(numbers).one()
-    given = sa.select(sa.func.count()).where(row.answered.is_not(None))
+    done, still_open, latest_round = connection.execute(_EVERYONE).one()
     if rater is None:
-        mine = connection.execute(given).scalar_one()
-        return QueueProgress(mine, done, done + still_open, None, latest_round or 0)
-    mine = connection.execute(given.where(row.rater == rater)).scalar_one()
-    had = given.join(QUERIES, query.seq == row.query).where(query.open, ~row.repeat)
-    had_of_open = connection.execute(had.where(row.rater == rater)).scalar_one()
-    pace = _median_seconds(connection, rater)
-    left = None if pace is None else pace * (still_open - had_of_open)
-    return QueueProgress(mine, done, done + still_open, left, latest_round or 0)
-
-
-def _median_seconds(connection: sa.Connection, rater: str) -> float | None:
-    row = ASSIGNMENTS.c
-    latest = sa.select(row.seconds).where(row.rater == rater, row.answered.is_not(None))
-    seconds = connection.scalars(latest.order_by(row.answered.desc()).limit(_PACE_OF))
+        given = connection.execute(_GIVEN).scalar_one()
+        return QueueProgress(given, done, done + still_open, None, latest_round or 0)
+    mine, of_open = connection.execute(_MINE, {"rater": rater}).one()
+    seconds = connection.scalars(_LATEST_SECONDS, {"rater": rater}).all()
     known = [value for value in seconds if value is not None]
-    return float(np.median(known)) if known else None
+    left = float(np.median(known)) * (still_open - of_open) if known else None
+    return QueueProgress(mine, done, done + still_open, left, latest_round or 0)
 
 
 def read_records(connection: sa.Connection) -> list[AssignmentRecord]:

@@ -25,6 +25,37 @@ class LeaseError(Exception):
     """The query is not lent to this person any more; the message says what to do."""
 
 
+def _free() -> sa.Select[tuple[int, str, str]]:
+    """Queries that a person, :rater, may be lent :now."""
+    row, mine, theirs = QUERIES.c, ASSIGNMENTS.alias().c, ASSIGNMENTS.alias().c
+    rater: sa.BindParameter[str] = sa.bindparam("rater")
+    now: sa.BindParameter[float] = sa.bindparam("now")
+    has_answered = sa.exists().where(
+        mine.query == row.seq, mine.rater == rater, ~mine.repeat, mine.answered.is_not(None)
+    )
+    lent = (
+        sa.select(sa.func.count())
+        .where(theirs.query == row.seq, ~theirs.repeat, theirs.answered.is_(None))
+        .where(theirs.expires_at > now, theirs.rater != rater)
+        .scalar_subquery()
+    )
+    wanted = row.answers + lent < row.overlap
+    return sa.select(row.seq, row.key, row.segments).where(row.open, ~has_answered, wanted)
+
+
+# Made once: SQLAlchemy takes longer to put a statement together than SQLite to answer it.
+_FIRST = _free().order_by(QUERIES.c.priority.desc(), QUERIES.c.seq).limit(1)
+_FIRST_FREE = _FIRST.with_for_update(key_share=True)
+_FIRST_UNLOCKED = _FIRST.with_for_update(skip_locked=True, key_share=True)
+_STILL_FREE = _free().where(QUERIES.c.seq == sa.bindparam("seq"))
+_ASSIGNMENT = (
+    sa.select(*(column.label(f"own_{column.name}") for column in ASSIGNMENTS.c), *QUERY_COLUMNS)
+    .join(QUERIES, QUERIES.c.seq == ASSIGNMENTS.c.query)
+    .where(ASSIGNMENTS.c.id == sa.bindparam("id"))
+    .with_for_update(of=QUERIES, key_share=True)
+)
+
+
 class Lent(NamedTuple):
     """An assignment's rows as they stand."""
 
@@ -51,34 +82,24 @@ def free_query(connection: sa.Connection, rater: str, now: float, *, wait: bool)
         now: by the database's clock.
         wait: for queries that others are just being lent; else they are passed over.
     """
-    free = _free(rater, now)
-    first = free.order_by(QUERIES.c.priority.desc(), QUERIES.c.seq).limit(1)
-    first = first.with_for_update(skip_locked=not wait, key_share=True)
+    asked = {"rater": rater, "now": now}
+    first = _FIRST_FREE if wait else _FIRST_UNLOCKED
+    if connection.dialect.name == "sqlite":
+        return _offer(connection.execute(first, asked).one_or_none())
     while True:
         with connection.begin_nested() as attempt:
-            found = connection.execute(first).one_or_none()
-            if found is None:
-                return None
+            found = connection.execute(first, asked).one_or_none()
             # PostgreSQL counted leases as they were before it waited for the row.
-            still = free.where(QUERIES.c.seq == found.seq)
-            if connection.dialect.name == "sqlite" or connection.execute(still).first():
-                return Offer(found.seq, found.key, list(range(len(json.loads(found.segments)))))
+            still = {**asked, "seq": None if found is None else found.seq}
+            if found is None or connection.execute(_STILL_FREE, still).first():
+                return _offer(found)
             attempt.rollback()  # lets go of the row
 
 
-def _free(rater: str, now: float) -> sa.Select[tuple[int, str, str]]:
-    row, mine, theirs = QUERIES.c, ASSIGNMENTS.alias().c, ASSIGNMENTS.alias().c
-    has_answered = sa.exists().where(
-        mine.query == row.seq, mine.rater == rater, ~mine.repeat, mine.answered.is_not(None)
-    )
-    lent = (
-        sa.select(sa.func.count())
-        .where(theirs.query == row.seq, ~theirs.repeat, theirs.answered.is_(None))
-        .where(theirs.expires_at > now, theirs.rater != rater)
-        .scalar_subquery()
-    )
-    wanted = row.answers + lent < row.overlap
-    return sa.select(row.seq, row.key, row.segments).where(row.open, ~has_answered, wanted)
+def _offer(found: sa.Row[tuple[int, str, str]] | None) -> Offer | None:
+    if found is None:
+        return None
+    return Offer(found.seq, found.key, list(range(len(json.loads(found.segments)))))
 
 
 def repeated_comparison(connection: sa.Connection, rater: str, last: int) -> Offer | None:
@@ -123,23 +144,20 @@ def lend(
 
 def read_assignment(connection: sa.Connection, identity: str) -> Lent | None:
     """An assignment and what it is of, its query locked; None if there is none."""
-    of_query = sa.select(ASSIGNMENTS.c.query).where(ASSIGNMENTS.c.id == identity)
-    query = sa.select(*QUERY_COLUMNS).where(QUERIES.c.seq == of_query.scalar_subquery())
-    found = connection.execute(query.with_for_update(key_share=True)).one_or_none()
-    if found is None:
+    row = connection.execute(_ASSIGNMENT, {"id": identity}).one_or_none()
+    if row is None:
         return None
-    row = connection.execute(sa.select(ASSIGNMENTS).where(ASSIGNMENTS.c.id == identity)).one()
     assignment = Assignment(
         id=identity,
-        token=row.token,
-        query=row_query(*found),
-        rater=row.rater,
-        order=tuple(json.loads(row.shown)),
-        repeat=row.repeat,
-        expires_at=row.expires_at,
-        previous=_previous(connection, identity, row.revision),
+        token=row.own_token,
+        query=row_query(*row[len(ASSIGNMENTS.c) :]),
+        rater=row.own_rater,
+        order=tuple(json.loads(row.own_shown)),
+        repeat=row.own_repeat,
+        expires_at=row.own_expires_at,
+        previous=_previous(connection, identity, row.own_revision),
     )
-    return Lent(assignment, row.query, row.revision, row.answered)
+    return Lent(assignment, row.own_query, row.own_revision, row.own_answered)
 
 
 def _previous(connection: sa.Connection, identity: str, revision: int) -> Answer | None:

@@ -19,6 +19,13 @@ _SESSION_SECONDS = 30 * 24 * 3600.0
 _TOKEN_BYTES = 32
 
 
+_SESSION = (
+    sa.select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.language, TOKENS.c.expires_at)
+    .join(TOKENS, TOKENS.c.person == PEOPLE.c.name)
+    .where(TOKENS.c.sha256 == sa.bindparam("sha256"), TOKENS.c.purpose == "session")
+)
+
+
 class Person(NamedTuple):
     """Somebody who joined; `language` is that of their pages."""
 
@@ -98,16 +105,11 @@ class People:
 
     def session(self, token: str) -> Person | None:
         """Whose session this is; None if it is over or never was."""
-        row = TOKENS.c
-        query = (
-            sa.select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.language)
-            .join(TOKENS, row.person == PEOPLE.c.name)
-            .where(row.sha256 == _hash(token), row.purpose == "session")
-        )
         with self.store.database.read() as connection:
-            found = connection.execute(query.where(row.expires_at > clock(connection)))
-            person = found.one_or_none()
-        return None if person is None else Person(*person)
+            found = connection.execute(_SESSION, {"sha256": _hash(token)}).one_or_none()
+            if found is None or found.expires_at <= clock(connection):
+                return None
+        return Person(found.name, found.role, found.language)
 
     def sign_out(self, token: str) -> None:
         """End a session."""

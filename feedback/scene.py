@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 ENV_ID = "prefgym/Driving-v0"
+SEEN_BEHIND, SEEN_AHEAD = 150.0, 250.0  # [m] from the ego
 TAKEOVER_STEPS = 8  # decisions that a takeover is judged by: 4 s, as long as a lane change takes
 Pilot = Callable[[Float32[np.ndarray, "drive column"]], np.ndarray]
 """Observations of a batch of drives -> an action for each."""
@@ -233,19 +234,31 @@ def takeovers(
 
 
 def trace(states: Float32[np.ndarray, "time vehicle 4"], environment: Environment) -> str:
-    """A drive as JSON for a page to draw, in metres and m/s to two decimals."""
+    """A drive as JSON for a page to draw, in metres and m/s to two decimals.
+
+    Only those who come near the ego are in it, while they are: far away, the ring road brings cars
+    from the back to the front.
+    """
     config = _config(environment)
     settings = config.make_traffic(1).settings
-    rounded = np.round(states.astype(np.float64), 2).tolist()
+    ahead = states[:, :, 0] - states[:, :1, 0]
+    near = (states[:, :, 3] > 0) & (ahead > -SEEN_BEHIND) & (ahead < SEEN_AHEAD)
+    near[:, 0] = True
+    ever = near.any(axis=0)
+    rounded = np.round(states[:, ever].astype(np.float64), 2).tolist()
     return json.dumps(
         {
             "dt": settings.decision_time,
             "num_lanes": settings.num_lanes,
             "lane_width": LANE_WIDTH,
             "ramp": list(RAMP) if config.scenario == "merge" else None,
-            "states": [[car if car[3] > 0 else None for car in moment] for moment in rounded],
+            "states": [
+                [car if seen else None for car, seen in zip(moment, present, strict=True)]
+                for moment, present in zip(rounded, near[:, ever].tolist(), strict=True)
+            ],
         },
         separators=(",", ":"),
+        allow_nan=False,
     )
 
 

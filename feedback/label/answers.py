@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from prefgym.feedback.event import Answer
 from prefgym.feedback.label.views import DrivingView, TextView, View
+from prefgym.feedback.manoeuvres import MANOEUVRES
 from prefgym.feedback.posted_query import Assignment, QueryKind
 
-MANOEUVRES = ("left", "right", "faster", "slower", "closer", "farther")
 LEVELS = ("1", "2", "3", "4", "5")
 MAX_TEXT = 10_000  # characters
 MAX_COMMANDS = 400
@@ -170,7 +170,7 @@ def _intervention(
     if choice:
         return Reply({"takeovers": [] if choice == FINE else None})
     commands = read_commands(fields.get("actions", ""), bounds)
-    return Reply({"takeovers": [start for start, _ in commands]}, commands=commands)
+    return Reply({"takeovers": [start for start, _ in commands]}, commands)
 
 
 def _intervention_fields(assignment: Assignment, answer: Answer) -> dict[str, str]:

@@ -14,7 +14,6 @@ from starlette.staticfiles import StaticFiles
 
 from prefgym.feedback.label import dashboard, drive, invitations, join, media, questions
 from prefgym.feedback.label.desk import Desk, desk_of
-from prefgym.feedback.label.drives import Simulate
 from prefgym.feedback.label.pages import PageError, html
 from prefgym.feedback.label.security import LOG, Guard
 from prefgym.feedback.label.settings import LabelSettings
@@ -34,7 +33,6 @@ def create_app(
     store_url: str | Path,
     *,
     settings: LabelSettings,
-    simulate: Simulate | None = None,
     rng: np.random.Generator | None = None,
 ) -> FastAPI:
     """The page over a store.
@@ -42,7 +40,6 @@ def create_app(
     Args:
         store_url: the store; created where there is none.
         settings: how to serve it.
-        simulate: plays scenes again for those who would have driven otherwise; None: nobody can.
         rng: source of the orders in which segments are shown; None: seeded by the system.
 
     Raises:
@@ -51,7 +48,7 @@ def create_app(
     """
     store = FeedbackStore(store_url)
     drawn = np.random.default_rng() if rng is None else rng
-    desk = Desk(store, settings, simulate, rng=drawn)
+    desk = Desk(store, settings, rng=drawn)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from prefgym.feedback.label.drives import Driver, Simulate
 from prefgym.feedback.label.figures import LatestFigures
 from prefgym.feedback.label.pages import PageError, html
 from prefgym.feedback.label.rate_limit import RateLimit
@@ -21,10 +21,12 @@ from prefgym.feedback.label.viewers import Viewer
 from prefgym.feedback.label.views import ErrorPage, Frame
 from prefgym.feedback.label_queue import LabelQueue
 from prefgym.feedback.people import People, Person
+from prefgym.feedback.posted_query import Assignment
 from prefgym.feedback.store import FeedbackStore
 
 STRANGERS_PER_SECOND, STRANGERS_BURST = 2.0, 60
 MAX_FIELDS = 100
+_DRAWN_AT_ONCE = 2
 _LANGUAGES = ("en", "zh")
 
 
@@ -74,12 +76,7 @@ class Desk:
     """The store and everything that the addresses share. Threads may use it at once."""
 
     def __init__(
-        self,
-        store: FeedbackStore,
-        settings: LabelSettings,
-        simulate: Simulate | None,
-        *,
-        rng: np.random.Generator,
+        self, store: FeedbackStore, settings: LabelSettings, *, rng: np.random.Generator
     ) -> None:
         self.store = store
         self.settings = settings
@@ -92,7 +89,6 @@ class Desk:
         self.people = People(store)
         self.viewer = Viewer(store)
         self.figures = LatestFigures(self.queue)
-        self.driver = Driver(store, self.viewer, simulate)
         # Names to suggest to those who follow a link that this server printed.
         self.suggestions: dict[str, str] = {}
         self.session_cookie = cookie_name("session", store.database.name)
@@ -101,6 +97,8 @@ class Desk:
         self._strangers = RateLimit(STRANGERS_PER_SECOND, STRANGERS_BURST)
         self.shown = Remembered[float]()
         self.rounds = Remembered[int]()
+        self.lent = Remembered[Assignment]()
+        self.drawing = CapacityLimiter(_DRAWN_AT_ONCE)
 
     def visit(self, request: Request) -> Visit:
         """Who is calling.

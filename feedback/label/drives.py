@@ -1,86 +1,82 @@
-"""What a person would have done: a scene simulated again with their commands."""
+"""What a person would have done: the scene of a question driven again with their commands."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float32
 
-from prefgym.feedback.label.answers import Bounds, Command
-from prefgym.feedback.label.traces import driving_trace
-from prefgym.feedback.label.viewers import Viewer
-from prefgym.feedback.posted_query import Environment, PostedQuery, QueryKind
+from prefgym.feedback.event import Answer
+from prefgym.feedback.label.answers import Bounds, Command, Reply
+from prefgym.feedback.posted_query import Environment, PostedQuery
+from prefgym.feedback.scene import Scene, as_scene, replay, takeovers
+from prefgym.feedback.segment import Segments
 from prefgym.feedback.store import FeedbackStore
 
-Arrays = Mapping[str, np.ndarray]
 
+def read_scene(store: FeedbackStore, name: str) -> Scene | None:
+    """The scene of this id; None for "", that of a query which cannot be driven again.
 
-class Simulated(NamedTuple):
-    """A scene with a person's commands.
-
-    `states` are those of the whole scene; `segments` what an event of the query's kind names:
-    the corrected one; one of the person and one of the policy for each takeover; or what was
-    shown, and the policy's alternatives.
+    Raises:
+        ValueError: if what is stored is no scene.
     """
-
-    states: Float32[np.ndarray, "time vehicle 4"]
-    segments: Sequence[Arrays]
-
-
-@runtime_checkable
-class Simulate(Protocol):
-    """Plays a scene again."""
-
-    def __call__(
-        self,
-        environment: Environment,
-        scene: Arrays,
-        kind: QueryKind,
-        commands: Sequence[Command],
-    ) -> Simulated: ...
+    if not name:
+        return None
+    (arrays,) = store.segments([name])
+    try:
+        return as_scene(arrays)
+    except KeyError as error:
+        raise ValueError(f"scene {name} must hold {error}") from error
 
 
-class Driver:
-    """Simulates the scenes of a store's queries again."""
+def bounds(scene: Scene | None) -> Bounds:
+    """Decisions of a scene at which a person may take over."""
+    return Bounds() if scene is None else Bounds(0, scene.length)
 
-    def __init__(self, store: FeedbackStore, viewer: Viewer, simulate: Simulate | None) -> None:
-        """Prepare to drive.
 
-        Args:
-            store: where scenes are.
-            viewer: knows what they were recorded in.
-            simulate: plays a scene again; None: nobody can.
-        """
-        self.store = store
-        self.viewer = viewer
-        self.simulate = simulate
+def driven_states(
+    environment: Environment, scene: Scene, commands: Sequence[Command]
+) -> Float32[np.ndarray, "time vehicle 4"]:
+    """Compact states before and after every decision of a scene with these commands.
 
-    def bounds(self, query: PostedQuery) -> Bounds:
-        """Decisions of the query's scene at which a person may take over."""
-        if not query.scene:
-            return Bounds()
-        (scene,) = self.store.segments([query.scene])
-        return Bounds(0, int(scene["length"]))
+    A state more than a segment has: state t is what the person sees who decides at decision t.
 
-    def drive(self, query: PostedQuery, commands: Sequence[Command]) -> Simulated:
-        """The query's scene with these commands.
+    Raises:
+        ValueError: if a command is unknown or outside the scene.
+    """
+    if scene.start > 0:
+        wider = replace(scene, start=scene.start - 1, length=scene.length + 1)
+        later = [(decision + 1, what) for decision, what in commands]
+        return _states(replay(environment, wider, later))
+    states = _states(replay(environment, scene, commands))
+    before = states[:1].copy()  # the reset is not recorded: everyone comes from where they head
+    before[:, :, 0] -= _DECISION_TIME * before[:, :, 2]
+    return np.concatenate([before, states])
 
-        Raises:
-            ValueError: if it cannot be simulated again.
-        """
-        environment = self.viewer.environment
-        if self.simulate is None or environment is None or not query.scene:
-            raise ValueError(f"the scene of query {query.key!r} cannot be simulated again")
-        (scene,) = self.store.segments([query.scene])
-        return self.simulate(environment, scene, query.kind, commands)
 
-    def trace(self, query: PostedQuery, commands: Sequence[Command]) -> str:
-        """What happens with these commands, as JSON to draw.
+def driven_answer(
+    environment: Environment, scene: Scene, query: PostedQuery, reply: Reply
+) -> tuple[Answer, Segments]:
+    """The answer that a person gave by driving, and the segments that it made, in order.
 
-        Raises:
-            ValueError: if it cannot be simulated again, or is no drive.
-        """
-        config = self.viewer.driving
-        if config is None:
-            raise ValueError(f"query {query.key!r} is not of driving")
-        return driving_trace(config, self.drive(query, commands).states)
+    The corrected segment; a person's and the policy's for each takeover; or the demonstration.
+
+    Raises:
+        ValueError: if a command is unknown or outside the scene.
+    """
+    if query.kind != "intervention":
+        return reply.answer, replay(environment, scene, reply.commands)
+    found = takeovers(environment, scene, reply.commands)
+    if found.segments is None:
+        raise ValueError("a takeover needs a command")
+    begins: Answer = {"takeovers": [*found.begins]}
+    return begins, found.segments
+
+
+def _states(segments: Segments) -> Float32[np.ndarray, "time vehicle 4"]:
+    if segments.states is None:
+        raise ValueError("a scene must be driven in an environment with compact states")
+    return segments.states[0]
+
+
+_DECISION_TIME = 0.5  # [s]

@@ -17,13 +17,13 @@ from fastapi import FastAPI
 
 from prefgym.feedback.label.app import create_app
 from prefgym.feedback.label.desk import Desk
-from prefgym.feedback.label.drives import Simulate
 from prefgym.feedback.label.invitations import INVITATION_SECONDS
 from prefgym.feedback.label.settings import LabelSettings
 from prefgym.feedback.people import People
 
 ADMIN_LINK_SECONDS = 3600.0
 _GRACE = 3  # [s] that open requests have when the server stops
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _WILDCARDS = ("0.0.0.0", "::", "")
 
 
@@ -56,7 +56,6 @@ def serve(
     *,
     open_browser: bool,
     say: Callable[[str], None] = print,
-    simulate: Simulate | None = None,
 ) -> None:
     """Serve the page until Ctrl-C or SIGTERM.
 
@@ -65,13 +64,12 @@ def serve(
         settings: how to serve it.
         open_browser: whether to show the page to the person at this machine.
         say: tells that person the links.
-        simulate: as for `create_app`.
 
     Raises:
         ValueError: if that would open the page to the network by accident, or there is no store.
         OSError: if the store cannot be opened or the address not be listened on.
     """
-    opened = open_page(store_url, settings, simulate=simulate)
+    opened = open_page(store_url, settings)
     say(f"Label here: {opened.link}")
     for number, link in enumerate(opened.invitations, 1):
         say(f"Invitation {number}: {link}")
@@ -85,16 +83,14 @@ def serve(
     say("Stopped; every answer is stored.")
 
 
-def open_page(
-    store_url: str | Path, settings: LabelSettings, *, simulate: Simulate | None = None
-) -> Opened:
+def open_page(store_url: str | Path, settings: LabelSettings) -> Opened:
     """Open the store and the port, and invite whoever is at this machine.
 
     Raises:
         ValueError: if that would open the page to the network by accident, or there is no store.
         OSError: if the store cannot be opened or the address not be listened on.
     """
-    app = create_app(store_url, settings=settings, simulate=simulate)
+    app = create_app(store_url, settings=settings)
     desk: Desk = app.state.desk
     try:
         settings.require_invitations(len(desk.people.list()))
@@ -135,9 +131,6 @@ def run(opened: Opened, settings: LabelSettings) -> None:
         opened.desk.store.close()
 
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
-
-
 def _ignore(number: int, frame: object) -> None:
     """Do nothing."""
 
@@ -149,7 +142,9 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: if the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off where the protocol is named; with it, every page would
+    # wait 40 ms for the browser to acknowledge its headers
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,10 +10,12 @@ from jaxtyping import Float32
 
 from prefgym.envs.driving import DrivingConfig
 from prefgym.envs.text_summary import TextConfig
+from prefgym.feedback.label.drives import driven_states, read_scene
 from prefgym.feedback.label.edits import edited_segment
-from prefgym.feedback.label.traces import driving_picture, driving_trace
+from prefgym.feedback.label.pictures import driving_picture
 from prefgym.feedback.label.views import ClipView, DrivingView, NumbersView, TextView, View
-from prefgym.feedback.posted_query import Environment
+from prefgym.feedback.posted_query import Environment, PostedQuery
+from prefgym.feedback.scene import trace
 from prefgym.feedback.store import MEDIA_TYPES, FeedbackStore
 from prefgym.simulations.source import Source, Unit, join
 
@@ -20,7 +23,7 @@ LOG = logging.getLogger("prefgym.label")
 Arrays = Mapping[str, np.ndarray]
 
 MAX_COLUMNS, MAX_ROWS = 12, 60
-_PICTURES_KEPT = 64
+_PICTURES_KEPT, _VIEWS_KEPT = 64, 512
 
 
 class Viewer:
@@ -35,6 +38,8 @@ class Viewer:
         self._config: DrivingConfig | TextConfig | None = None
         self._texts: tuple[Source, ...] = ()
         self._environment: Environment | None = None
+        self._content = lru_cache(_VIEWS_KEPT)(self._make)
+        self._driven = lru_cache(_VIEWS_KEPT)(self._drive)
         self._picture = lru_cache(_PICTURES_KEPT)(self._draw)
 
     @property
@@ -47,32 +52,30 @@ class Viewer:
                 if isinstance(self._config, TextConfig):
                     self._texts = self._config.sources()
                 self._environment = found
+                self._content.cache_clear()
         return self._environment
 
-    @property
-    def driving(self) -> DrivingConfig | None:
-        """The road on which segments were driven; None if they were not."""
-        known = self.environment is not None
-        return self._config if known and isinstance(self._config, DrivingConfig) else None
-
-    def view(self, segment: str, arrays: Arrays, address: str) -> View:
+    def view(self, segment: str, address: str) -> View:
         """What a person sees of a segment.
 
         Args:
             segment: its id.
-            arrays: as stored.
             address: where the person finds its clip or picture.
+
+        Raises:
+            ValueError: if it is not stored.
         """
-        clip = self.store.clip(segment)
-        if clip is not None and clip[0] in MEDIA_TYPES:
-            return ClipView(address, clip[0])
-        states = real_states(arrays)
-        if self.environment is not None and states is not None:
-            if isinstance(self._config, DrivingConfig) and states.ndim == 3:
-                return DrivingView(driving_trace(self._config, states), address)
-            if _is_text(self._texts, states):
-                return text_view(self._texts, states[-1])
-        return numbers_view(arrays)
+        return _placed(self._content(segment), address)
+
+    def scene_view(self, query: PostedQuery, address: str) -> View:
+        """What a person sees who is to drive: the scene, with what came just before it.
+
+        Raises:
+            ValueError: if the scene is none.
+        """
+        if not query.scene or self.environment is None:
+            return self.view(query.segments[0], address)
+        return _placed(self._driven(query.scene), address)
 
     def edited(self, segment: str, text: str) -> Arrays:
         """The segment of a text that a person would have written in place of a stored one.
@@ -80,10 +83,10 @@ class Viewer:
         Raises:
             ValueError: if what is stored is no text.
         """
-        (original,) = self.store.segments([segment])
-        shown = self.view(segment, original, "")
+        shown = self.view(segment, "")
         if not isinstance(shown, TextView) or not isinstance(self._config, TextConfig):
             raise ValueError(f"segment {segment} must be a text to be edited")
+        (original,) = self.store.segments([segment])
         return edited_segment(self._config, original, shown.source, text)
 
     def picture(self, segment: str) -> tuple[str, bytes] | None:
@@ -91,19 +94,45 @@ class Viewer:
         clip = self.store.clip(segment)
         if clip is not None:
             return clip if clip[0] in MEDIA_TYPES else None
-        drawn = self._picture(segment) if self.driving is not None else None
+        known = self.environment is not None and isinstance(self._config, DrivingConfig)
+        drawn = self._picture(segment) if known else None
         return None if drawn is None else ("image/webp", drawn)
 
+    def _make(self, segment: str) -> View:
+        (arrays,) = self.store.segments([segment])
+        clip = self.store.clip(segment)
+        if clip is not None and clip[0] in MEDIA_TYPES:
+            return ClipView("", clip[0])
+        states = real_states(arrays)
+        if self.environment is not None and states is not None:
+            if isinstance(self._config, DrivingConfig) and states.ndim == 3:
+                return DrivingView(trace(states, self.environment), "")
+            if _is_text(self._texts, states):
+                return text_view(self._texts, states[-1])
+        return numbers_view(arrays)
+
+    def _drive(self, name: str) -> View:
+        scene = read_scene(self.store, name)
+        assert scene is not None
+        assert self.environment is not None
+        return DrivingView(trace(driven_states(self.environment, scene, ()), self.environment), "")
+
     def _draw(self, segment: str) -> bytes | None:
-        config = self.driving
         try:
             (arrays,) = self.store.segments([segment])
         except ValueError:  # not stored
             return None
         states = real_states(arrays)
-        if config is None or states is None or states.ndim != 3:
+        if not isinstance(self._config, DrivingConfig) or states is None or states.ndim != 3:
             return None
-        return driving_picture(config, states)
+        return driving_picture(self._config, states)
+
+
+def _placed(view: View, address: str) -> View:
+    """The view, with the address of its clip or picture."""
+    if isinstance(view, DrivingView):
+        return replace(view, picture=address)
+    return replace(view, url=address) if isinstance(view, ClipView) else view
 
 
 def real_states(arrays: Arrays) -> Float32[np.ndarray, "time ..."] | None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym.feedback.label.answers import (
-    MANOEUVRES,
     Bounds,
     chosen_wordings,
     previous_fields,
@@ -15,6 +14,7 @@ from prefgym.feedback.label.answers import (
     read_reply,
 )
 from prefgym.feedback.label.views import DrivingView, NumbersView, TextView
+from prefgym.feedback.manoeuvres import MANOEUVRES
 from prefgym.feedback.posted_query import Assignment, PostedQuery
 
 DRIVE = DrivingView("{}", "/clip")

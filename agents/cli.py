@@ -1,4 +1,4 @@
-"""The command line: `prefgym demo | envs | train | evaluate | report | summarize | benchmark`."""
+"""The command line: `prefgym demo | envs | train | label | evaluate | report | ...`."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -9,10 +9,11 @@ import gymnasium as gym
 import torch
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from prefgym.agents import benchmark
+from prefgym.agents import benchmark, label_command
 from prefgym.agents.cli_options import (
     DemoOptions,
     EvaluateOptions,
@@ -49,6 +50,7 @@ USAGE = """usage: prefgym COMMAND [options]
   demo       teach a driver from 200 comparisons, print a table, write a report
   envs       list the environments
   train      train on anyone's opinion:  prefgym train ENV_ID --rater noisy --labels 200
+  label      answer questions in a browser:  prefgym label RUN, or --demo driving to try it
   evaluate   measure a run's policy on held-out episodes
   report     write a run's report.html again
   summarize  let a run's policy summarise your text:  prefgym summarize FILE --run RUN
@@ -71,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         RUN[words[0]](words[1:])
     except (RunError, ValueError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", markup=True, highlight=False)
+        text = f"[bold red]error:[/] {escape(str(error))}"
+        Console(stderr=True).print(text, markup=True, highlight=False)
         raise SystemExit(1) from error
     except KeyboardInterrupt as error:
         print("\nstopped; finished stages are saved: prefgym train --resume RUN", file=sys.stderr)
@@ -237,6 +240,7 @@ RUN: dict[str, Callable[[list[str]], None]] = {
     "demo": _demo,
     "envs": _envs,
     "train": _train,
+    "label": label_command.main,
     "evaluate": _evaluate,
     "report": _report,
     "summarize": _summarize,

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from prefgym.feedback.label.answers import read_commands
 from prefgym.feedback.label.desk import Desk, Fields, desk_of
 from prefgym.feedback.label.drives import bounds, driven_states, read_scene
+from prefgym.feedback.label.forms import ASSIGNED, TEXT, form
 from prefgym.feedback.label.pages import PageError
 from prefgym.feedback.label.questions import asked
 from prefgym.feedback.scene import trace
@@ -15,7 +16,7 @@ from prefgym.feedback.scene import trace
 ROUTER = APIRouter()
 
 
-@ROUTER.post("/drive")
+@ROUTER.post("/drive", openapi_extra=form(**ASSIGNED, actions=TEXT))
 def drive(request: Request, desk: Annotated[Desk, Depends(desk_of)], fields: Fields) -> Response:
     """What happens in the scene of a question with the person's commands; nothing is stored."""
     visit, assignment = asked(request, desk, fields)

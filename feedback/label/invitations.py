@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from prefgym.feedback.label.desk import Desk, Fields, Visit, desk_of
+from prefgym.feedback.label.forms import form, one_of
 from prefgym.feedback.label.pages import PageError, html
 from prefgym.feedback.label.views import Invitation, PeoplePage
 from prefgym.feedback.people import ROLES
@@ -24,7 +25,7 @@ def show_people(request: Request, desk: TheDesk) -> Response:
     return _page(desk, visit)
 
 
-@ROUTER.post("/people")
+@ROUTER.post("/people", openapi_extra=form(role=one_of(*ROLES)))
 def invite(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """Invite one person more; the link is shown this once."""
     visit = desk.visit(request)

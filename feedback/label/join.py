@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from prefgym.feedback.label.desk import Desk, Fields, Visit, desk_of
+from prefgym.feedback.label.forms import TEXT, form, one_of
 from prefgym.feedback.label.pages import PageError, html
 from prefgym.feedback.label.views import JoinPage
 
@@ -34,7 +35,7 @@ def show_join(
     return welcome(desk, request, visit, html(page))
 
 
-@ROUTER.post("/join")
+@ROUTER.post("/join", openapi_extra=form(token=TEXT, name=TEXT, language=one_of("en", "zh")))
 def join(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """Use up an invitation and begin a session."""
     visit = desk.visit(request)
@@ -52,7 +53,7 @@ def join(request: Request, desk: TheDesk, fields: Fields) -> Response:
     return response
 
 
-@ROUTER.post("/sign-out")
+@ROUTER.post("/sign-out", openapi_extra=form())
 def sign_out(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """End the session, here and in the store."""
     visit = desk.visit(request)
@@ -63,7 +64,7 @@ def sign_out(request: Request, desk: TheDesk, fields: Fields) -> Response:
     return response
 
 
-@ROUTER.post("/language")
+@ROUTER.post("/language", openapi_extra=form(language=one_of("en", "zh"), path=TEXT))
 def set_language(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """Show the pages in another language, from now on."""
     visit = desk.visit(request)

@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from prefgym.envs.driving import RAMP, DrivingConfig
@@ -20,14 +20,24 @@ def driving_picture(config: DrivingConfig, states: Float32[np.ndarray, "time veh
         lane_width=LANE_WIDTH,
         ramp=RAMP if config.scenario == "merge" else None,
     )
-    images = [Image.fromarray(frame) for frame in frames]
+    return moving_picture(frames, seconds=settings.decision_time)
+
+
+def moving_picture(frames: UInt8[np.ndarray, "frame height width 3"], *, seconds: float) -> bytes:
+    """Frames as an endless animated WebP.
+
+    Args:
+        frames: one or more.
+        seconds: for which each is shown.
+    """
+    first, *others = (Image.fromarray(frame) for frame in frames)
     content = io.BytesIO()
-    images[0].save(
+    first.save(
         content,
         "WEBP",
         save_all=True,
-        append_images=images[1:],
-        duration=round(1000 * settings.decision_time),
+        append_images=others,
+        duration=round(1000 * seconds),
         loop=0,
         lossless=True,
         method=4,

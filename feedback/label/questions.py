@@ -12,6 +12,7 @@ from prefgym.feedback.event import Answer
 from prefgym.feedback.label.answers import Reply, previous_fields, read_reply
 from prefgym.feedback.label.desk import Desk, Fields, Visit, desk_of
 from prefgym.feedback.label.drives import bounds, driven_answer, read_scene
+from prefgym.feedback.label.forms import ANSWER, ASSIGNED, form
 from prefgym.feedback.label.join import see
 from prefgym.feedback.label.pages import PageError, html
 from prefgym.feedback.label.security import matches
@@ -63,7 +64,7 @@ def _question(request: Request, desk: Desk) -> Response:
     return html(page)
 
 
-@ROUTER.post("/answer")
+@ROUTER.post("/answer", openapi_extra=form(**ANSWER))
 def answer(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """Store an answer, then the next question."""
     visit, assignment = asked(request, desk, fields)
@@ -81,7 +82,7 @@ def answer(request: Request, desk: TheDesk, fields: Fields) -> Response:
     return see("/label")
 
 
-@ROUTER.post("/undo")
+@ROUTER.post("/undo", openapi_extra=form())
 def undo(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """Take back this person's latest answer and ask again."""
     visit = desk.visit(request)
@@ -91,7 +92,7 @@ def undo(request: Request, desk: TheDesk, fields: Fields) -> Response:
     return see("/label")
 
 
-@ROUTER.post("/heartbeat")
+@ROUTER.post("/heartbeat", openapi_extra=form(**ASSIGNED))
 def heartbeat(request: Request, desk: TheDesk, fields: Fields) -> Response:
     """Keep the question: it is still being looked at."""
     visit = desk.visit(request)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tyro
@@ -32,7 +33,9 @@ from prefgym.agents.presets import preset
 from prefgym.agents.run import write_json
 from prefgym.agents.train import load_run, train
 from prefgym.agents.vec_env import describe
+from prefgym.feedback.event import Answer
 from prefgym.feedback.lease import read_assignment
+from prefgym.feedback.posted_query import Assignment
 from prefgym.feedback.query import Queries
 from prefgym.feedback.rater import SimulatedRater
 from prefgym.feedback.segment import stack
@@ -53,6 +56,15 @@ class Options:
     """Runs in the process to compare with."""
     seed: int = 0
     """Of the run that is labelled through the page."""
+    settings: tuple[str, ...] = ()
+    """More words for `prefgym train`."""
+
+
+class Thought(NamedTuple):
+    """An answer, and the keys that say it."""
+
+    answer: Answer
+    keys: list[str]
 
 
 class Person:
@@ -68,19 +80,24 @@ class Person:
         )
         self._rng = np.random.default_rng(seed)
 
-    def keys(self, shown: list[str]) -> list[str]:
-        """The keys she presses at segments shown in this order."""
-        segments = stack(self._store.segments(shown))
-        if len(shown) == 1:
+    def think(self, assignment: Assignment) -> Thought:
+        """What she says to a question, and the keys she presses to say it."""
+        query = assignment.query
+        segments = stack(self._store.segments(query.segments))
+        if query.kind == "rating":
             (levels,) = self._rater.rate(segments, self.heads, rng=self._rng)
-            return [*(str(int(level)) for level in levels), Keys.ENTER]
+            answer: Answer = {h: int(level) for h, level in zip(self.heads, levels, strict=True)}
+            return Thought(answer, [*(str(level) for level in answer.values()), Keys.ENTER])
         one = np.zeros(1, np.int64)
         pair = Queries(segments, one, one + 1)
         self._rater.prepare(pair)
-        preference = self._rater.answer(pair, rng=self._rng).preference[0]
+        preference = float(self._rater.answer(pair, rng=self._rng).preference[0])
         if np.isnan(preference):
-            return ["s"]
-        return [{1.0: Keys.ARROW_LEFT, 0.5: "t", 0.0: Keys.ARROW_RIGHT}[float(preference)]]
+            return Thought({"preference": None}, ["s"])
+        left_is_first = assignment.order[0] == 0
+        left = preference if left_is_first else 1 - preference
+        key = {1.0: Keys.ARROW_LEFT, 0.5: "t", 0.0: Keys.ARROW_RIGHT}[left]
+        return Thought({"preference": preference}, [key])
 
 
 @contextmanager
@@ -141,9 +158,8 @@ def label_through_the_page(env_id: str, folder: Path, options: Options) -> dict[
     train_log, label_log = folder / "train.log", folder / "label.log"
     with ExitStack() as stack_:
         words = [env_id, "--human", "--out", str(run), "--seed", str(options.seed)]
-        trainer = stack_.enter_context(
-            command("train", *words, "--loop.labels", str(options.labels), log=train_log)
-        )
+        words += ["--loop.labels", str(options.labels)]
+        trainer = stack_.enter_context(command("train", *words, *options.settings, log=train_log))
         wait_for("prefgym label", train_log)
         while not (run / "feedback.sqlite").exists():
             time.sleep(0.2)
@@ -151,13 +167,24 @@ def label_through_the_page(env_id: str, folder: Path, options: Options) -> dict[
         link = wait_for(r"http://\S+", label_log)
         driver = stack_.enter_context(browser(stack_.enter_context(tempfile.TemporaryDirectory())))
         store = stack_.enter_context(FeedbackStore(run / "feedback.sqlite"))
-        seconds = answer_all(driver, link, trainer, Person(store, env_id, options.seed), store)
+        labelled = answer_all(driver, link, trainer, Person(store, env_id, options.seed), store)
+        stored = {event.key.rpartition("-")[0]: event.answer for event in store.events()}
     trained = load_run(run)
+    meant = {name: thought.answer for name, thought in labelled.thoughts.items()}
     return {
         "labels": trained.labels,
-        "seconds_per_answer": float(np.median(seconds)),
+        "answers": len(stored),
+        "as_meant": sum(stored.get(name) == answer for name, answer in meant.items()),
+        "seconds_per_answer": float(np.median(labelled.seconds)),
         "gold": gold_return(trained.config.env_id, trained.policy),
     }
+
+
+class Labelled(NamedTuple):
+    """What was meant, by assignment, and the seconds from one question to the next."""
+
+    thoughts: dict[str, Thought]
+    seconds: list[float]
 
 
 def answer_all(
@@ -166,10 +193,11 @@ def answer_all(
     trainer: subprocess.Popen[str],
     person: Person,
     store: FeedbackStore,
-) -> list[float]:
-    """Press keys until the trainer has ended; the seconds from one question to the next."""
+) -> Labelled:
+    """Press keys until the trainer has ended."""
     driver.get(link)
     driver.switch_to.active_element.send_keys(Keys.ENTER)  # "Start", with the suggested name
+    thoughts: dict[str, Thought] = {}
     last, since, seconds = "", time.monotonic(), []
     while trainer.poll() is None:
         assignment = shown_assignment(driver)
@@ -179,12 +207,11 @@ def answer_all(
         with store.database.read() as connection:
             lent = read_assignment(connection, assignment)
         assert lent is not None
-        query = lent.assignment.query
-        shown = [query.segments[place] for place in lent.assignment.order]
-        press_until_gone(driver, assignment, person.keys(shown))
+        thoughts[assignment] = person.think(lent.assignment)
+        press_until_gone(driver, assignment, thoughts[assignment].keys)
         seconds.append(time.monotonic() - since)
         last, since = assignment, time.monotonic()
-    return seconds
+    return Labelled(thoughts, seconds)
 
 
 def shown_assignment(driver: webdriver.Chrome) -> str:

@@ -2,22 +2,26 @@
 # Each does its own set-up: .venv is made once and again whenever the dependencies change.
 
 PYTHON ?= python3
-EXTRAS ?= test
+EXTRAS ?= test,web
 BIN := .venv/bin
 STAMP := .venv/.installed
 FROM_WHEEL := PYTHONPATH=build/wheel MYPYPATH=build/wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel clean
+.PHONY: help demo label test check wheel clean
 
 help:
 	@echo "make demo    teach a simulated driver from 200 comparisons and write a report"
+	@echo "make label   answer a few questions yourself, in a browser"
 	@echo "make test    run the tests on a freshly built copy of the package"
 	@echo "make check   ruff and mypy"
 	@echo "make clean   remove .venv, build output and caches (never runs/)"
 
 demo: $(STAMP)
 	$(BIN)/prefgym demo
+
+label: $(STAMP)
+	$(BIN)/prefgym label --demo driving
 
 test: wheel
 	$(FROM_WHEEL) $(BIN)/python -m pytest --jaxtyping-packages=prefgym.feedback,prefgym.simulations,beartype.beartype $(PYTEST_ARGS)

@@ -64,6 +64,15 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """As `read`, and all that is read was stored at one moment."""
+        engine = self._engine
+        if self.dialect == "postgresql":  # SQLite knows no other way
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with translated_errors(self.name, "read"), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
         """A transaction: all that is done in it is stored when it ends well, else nothing.
 

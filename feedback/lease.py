@@ -132,7 +132,7 @@ def lend(
     connection: sa.Connection, offer: Offer, rater: str, *, repeat: bool, expires_at: float
 ) -> str:
     """Write that a query is lent; the assignment's id. One that lapsed is shown as before."""
-    identity = draw(offer.key, rater, "repeat" if repeat else "").hex()[:32]
+    identity = assignment_id(offer.key, rater, repeat=repeat)
     lease = {"token": secrets.token_urlsafe(16), "expires_at": expires_at}
     lapsed = sa.update(ASSIGNMENTS).where(ASSIGNMENTS.c.id == identity).values(lease)
     if connection.execute(lapsed).rowcount == 0:
@@ -140,6 +140,11 @@ def lend(
         row |= {"shown": json.dumps(offer.shown), "revision": 0}
         connection.execute(sa.insert(ASSIGNMENTS), [row | lease])
     return identity
+
+
+def assignment_id(query_key: str, rater: str, *, repeat: bool) -> str:
+    """What the assignment of a query to a person is called, in every store."""
+    return draw(query_key, rater, "repeat" if repeat else "").hex()[:32]
 
 
 def read_assignment(connection: sa.Connection, identity: str) -> Lent | None:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 import sqlalchemy as sa
 
+from prefgym.feedback.database import lock
 from prefgym.feedback.event import Event, canonical_json
-from prefgym.feedback.posted_query import PostedQuery, QueryKind
-from prefgym.feedback.tables import EVENTS, QUERIES, SEGMENTS
+from prefgym.feedback.posted_query import Environment, PostedQuery, QueryKind
+from prefgym.feedback.tables import EVENTS, META, QUERIES, SEGMENTS
 
 EVENT_COLUMNS = [column for column in EVENTS.c if column is not EVENTS.c.seq]
 QUERY_COLUMNS = [
@@ -92,6 +94,34 @@ def row_query(
         gold=None if gold is None else json.loads(gold),
         scene=scene,
     )
+
+
+def read_environment(connection: sa.Connection) -> Environment | None:
+    """What the segments were recorded in, if that was said."""
+    query = sa.select(META.c.value).where(META.c.key == "environment")
+    value = connection.scalar(query)
+    if value is None:
+        return None
+    stored = json.loads(value)
+    return Environment(stored["env_id"], stored["env_kwargs"], tuple(stored["criteria"]))
+
+
+def write_environment(connection: sa.Connection, store_name: str, environment: Environment) -> None:
+    """Say what the segments were recorded in, once.
+
+    Raises:
+        ValueError: if they were said to be recorded in something else.
+    """
+    lock(connection, "environment")
+    stored = read_environment(connection)
+    if stored is None:
+        value = json.dumps(asdict(environment), sort_keys=True, allow_nan=False)
+        connection.execute(sa.insert(META).values(key="environment", value=value))
+    elif stored != environment:
+        raise ValueError(
+            f"the segments of {store_name} were recorded in {stored}, got {environment}; "
+            "use another store"
+        )
 
 
 def known(connection: sa.Connection, column: sa.Column[str], names: Sequence[str]) -> set[str]:

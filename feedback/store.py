@@ -5,9 +5,7 @@ not even the file: two runs that do the same leave the same bytes, also when one
 its last step again.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +14,7 @@ import sqlalchemy as sa
 
 from prefgym.feedback.database import Database, insert_missing
 from prefgym.feedback.event import UNDO, Event, in_force
+from prefgym.feedback.event_log import by_key, check_events
 from prefgym.feedback.payload import decode_arrays, encode_arrays
 from prefgym.feedback.posted_query import Environment
 from prefgym.feedback.rows import (
@@ -23,11 +22,13 @@ from prefgym.feedback.rows import (
     batches,
     event_row,
     known,
+    read_environment,
     require_known,
     require_segments,
     row_event,
+    write_environment,
 )
-from prefgym.feedback.tables import CLIPS, EVENTS, META, SEGMENTS
+from prefgym.feedback.tables import CLIPS, EVENTS, SEGMENTS
 
 # What a browser shows as a picture or a film, and never runs as a page.
 MEDIA_TYPES = (
@@ -136,27 +137,14 @@ class FeedbackStore:
         Raises:
             ValueError: if they were said to be recorded in something else.
         """
-        if self.environment() is None:
-            value = json.dumps(asdict(environment), sort_keys=True, allow_nan=False)
-            row = {"key": "environment", "value": value}
+        if self.environment() != environment:
             with self.database.write() as connection:
-                connection.execute(insert_missing(self.database.dialect, META), [row])
-        stored = self.environment()
-        if stored != environment:
-            raise ValueError(
-                f"the segments of {self.database.name} were recorded in {stored}, "
-                f"got {environment}; use another store"
-            )
+                write_environment(connection, self.database.name, environment)
 
     def environment(self) -> Environment | None:
         """What the segments were recorded in, if that was said."""
-        query = sa.select(META.c.value).where(META.c.key == "environment")
         with self.database.read() as connection:
-            value = connection.execute(query).scalar()
-        if value is None:
-            return None
-        stored = json.loads(value)
-        return Environment(stored["env_id"], stored["env_kwargs"], tuple(stored["criteria"]))
+            return read_environment(connection)
 
     def append(self, events: Sequence[Event]) -> int:
         """Store events, all or none; the number that were not stored before.
@@ -165,9 +153,7 @@ class FeedbackStore:
             ValueError: if a key is taken by another answer, or a segment or the event that an
                 undo names is not stored.
         """
-        events_by_key: dict[str, Event] = {}
-        for event in events:
-            _require_same(events_by_key.setdefault(event.key, event), event)
+        events_by_key = by_key(events)
         with self.database.read() as connection:
             stored = self._check(connection, events_by_key)
         new = [event for event in events_by_key.values() if event.key not in stored]
@@ -215,24 +201,4 @@ class FeedbackStore:
 
     def _check(self, connection: sa.Connection, events: Mapping[str, Event]) -> set[str]:
         """Keys already stored, after refusing what contradicts the store or is unknown to it."""
-        stored: dict[str, Event] = {}
-        for batch in batches(list(events)):
-            query = sa.select(*EVENT_COLUMNS).where(EVENTS.c.key.in_(batch))
-            found = [row_event(*row) for row in connection.execute(query)]
-            stored.update((event.key, event) for event in found)
-        for key, event in stored.items():
-            _require_same(event, events[key])
-        shown = [identity for event in events.values() for identity in event.segments]
-        require_segments(connection, self.database.name, shown)
-        undone = [e.superseded for e in events.values() if e.superseded is not None]
-        stored_or_given = known(connection, EVENTS.c.key, undone) | set(events)
-        require_known(self.database.name, "events", undone, stored_or_given)
-        return set(stored)
-
-
-def _require_same(stored: Event, event: Event) -> None:
-    if not stored.says_the_same(event):
-        raise ValueError(
-            f"key {event.key!r} must always name the same event, got {event} where {stored} "
-            "is stored; take an answer back with an undo and give the next one a new key"
-        )
+        return check_events(connection, self.database.name, events)

@@ -148,6 +148,8 @@ def _manifest(row: dict[str, object]) -> Manifest:
         environment = _environment(recorded)
     if not isinstance(files, dict) or not isinstance(counts, dict):
         raise ValueError("no files or no counts")
+    if not all(isinstance(count, int) for count in counts.values()):
+        raise ValueError("counts that are no numbers")
     for name in files:
         if name != Path(name).name or name.startswith("."):
             raise ValueError(f"a file {name!r} outside the folder")
@@ -155,7 +157,7 @@ def _manifest(row: dict[str, object]) -> Manifest:
         format=str(row["format"]),
         version=VERSION,
         environment=environment,
-        counts={str(name): int(count) for name, count in counts.items()},
+        counts=counts,
         files={str(name): str(digest) for name, digest in files.items()},
     )
 

@@ -13,6 +13,7 @@ from prefgym.feedback.database import insert_missing, lock
 from prefgym.feedback.event import Event
 from prefgym.feedback.event_log import by_key, check_events
 from prefgym.feedback.exchange_assignments import read_assignments, write_assignments
+from prefgym.feedback.exchange_clips import read_clips, write_clips
 from prefgym.feedback.exchange_rows import (
     event_json,
     parse_event,
@@ -36,7 +37,7 @@ from prefgym.feedback.rows import (
 )
 from prefgym.feedback.tables import EVENTS, QUERIES, SEGMENTS
 
-FILES = ("segments.npz", "events.jsonl", "queries.jsonl", "assignments.jsonl")
+FILES = ("segments.npz", "clips.npz", "events.jsonl", "queries.jsonl", "assignments.jsonl")
 _BATCH = 200
 
 
@@ -44,6 +45,7 @@ class Counts(NamedTuple):
     """How many of each."""
 
     segments: int
+    clips: int
     events: int
     queries: int
     assignments: int
@@ -53,6 +55,7 @@ def write_jsonl(connection: sa.Connection, folder: Path) -> Counts:
     """Write everything but people, tokens and leases."""
     ids = list(connection.scalars(sa.select(SEGMENTS.c.id).order_by(SEGMENTS.c.id)))
     write_npz(folder / "segments.npz", _arrays(connection, ids))
+    num_clips = write_clips(connection, folder / "clips.npz")
     events = connection.execute(sa.select(*EVENT_COLUMNS).order_by(EVENTS.c.seq))
     lines = (to_line(event_json(row_event(*row))) for row in events)
     num_events = _write_lines(folder / "events.jsonl", lines)
@@ -64,7 +67,7 @@ def write_jsonl(connection: sa.Connection, folder: Path) -> Counts:
     rows = write_assignments(connection)
     lines = (to_line(asdict(row)) for row in rows)
     num_assignments = _write_lines(folder / "assignments.jsonl", lines)
-    return Counts(len(ids), num_events, num_queries, num_assignments)
+    return Counts(len(ids), num_clips, num_events, num_queries, num_assignments)
 
 
 def read_jsonl(
@@ -85,6 +88,7 @@ def read_jsonl(
     if environment is not None:
         write_environment(connection, store_name, environment)
     num_segments = _read_segments(connection, folder / "segments.npz")
+    num_clips = read_clips(connection, store_name, folder / "clips.npz")
     events = list(read_lines(folder / "events.jsonl", parse_event))
     num_events = _add_events(connection, store_name, events)
     queries = list(read_lines(folder / "queries.jsonl", parse_query))
@@ -94,7 +98,7 @@ def read_jsonl(
             shut = sa.update(QUERIES).where(QUERIES.c.key == query.key)
             connection.execute(shut.values(closed=True, open=False))
     num_assignments = read_assignments(connection, folder / "assignments.jsonl")
-    return Counts(num_segments, num_events, num_queries, num_assignments)
+    return Counts(num_segments, num_clips, num_events, num_queries, num_assignments)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> int:

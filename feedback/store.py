@@ -28,18 +28,7 @@ from prefgym.feedback.rows import (
     row_event,
     write_environment,
 )
-from prefgym.feedback.tables import CLIPS, EVENTS, SEGMENTS
-
-# What a browser shows as a picture or a film, and never runs as a page.
-MEDIA_TYPES = (
-    "image/apng",
-    "image/gif",
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "video/mp4",
-    "video/webm",
-)
+from prefgym.feedback.tables import CLIPS, EVENTS, MEDIA_TYPES, SEGMENTS
 
 
 class FeedbackStore:

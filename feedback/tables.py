@@ -4,6 +4,17 @@ import sqlalchemy as sa
 
 SCHEMA_VERSION = 2
 
+# What a browser shows as a picture or a film, and never runs as a page.
+MEDIA_TYPES = (
+    "image/apng",
+    "image/gif",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "video/mp4",
+    "video/webm",
+)
+
 SCHEMA = sa.MetaData()
 META = sa.Table(
     "meta",

@@ -3,15 +3,20 @@ import io
 import json
 import pickle
 import shutil
+import tempfile
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prefgym.feedback.event import Event
 from prefgym.feedback.exchange import export_store, import_store, read_manifest
+from prefgym.feedback.exchange_jsonl import FILES
 from prefgym.feedback.label_queue import LabelQueue
 from prefgym.feedback.people import People
 from prefgym.feedback.posted_query import Environment, PostedQuery
@@ -95,6 +100,7 @@ def state(store):
         queue.progress(),
         store.environment(),
         [sorted(arrays) for arrays in store.segments(ids)],
+        [store.clip(identity) for identity in ids],
     )
 
 
@@ -322,6 +328,15 @@ def test_arrays_that_are_no_plain_numbers_are_refused(memory, exported, capsys, 
     assert "executed" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["{}/text/html", "{}/image/png/x", "none/image/png", "../{}"])
+def test_clips_that_are_none_are_refused(memory, exported, name):
+    with np.load(exported / "segments.npz") as arrays:
+        identity = arrays.files[0].partition("/")[0]
+    member = (name.format(identity) + ".npy", npy(np.zeros(3, np.uint8)))
+    rewrite(exported, "clips.npz", lambda _: zipped([member]))
+    refused(memory, exported, "must hold the bytes of clips|must be stored")
+
+
 def test_overlapping_members_cannot_swell(memory, exported):
     """A bomb without compression: many entries of the directory that name one member."""
     one = zipped([(NAME, npy(np.zeros(5000)))])
@@ -382,6 +397,27 @@ def test_rows_that_say_something_else_are_refused(memory, exported, name, change
     refused(memory, exported, message)
 
 
+@settings(max_examples=150)
+@given(st.sampled_from([*FILES, "manifest.json"]), st.randoms(use_true_random=False))
+def test_whatever_is_changed_there_is_one_kind_of_error_or_none(original, name, random):
+    with tempfile.TemporaryDirectory() as place, FeedbackStore("sqlite://") as store:
+        folder = shutil.copytree(original, Path(place) / "folder")
+        changed = bytearray((folder / name).read_bytes())
+        for _ in range(random.choice([1, 1, 2, 5])):
+            start = random.randrange(len(changed))
+            end = start + random.choice([0, 1, 1, 30])
+            changed[start:end] = random.choices(b'0123456789-"{}[],:ex\x00\xff', k=end - start + 1)
+        if name == "manifest.json":
+            (folder / name).write_bytes(changed)
+        else:
+            rewrite(folder, name, lambda _: bytes(changed))
+        before = rows_in(store)
+        try:
+            import_store(store, folder)
+        except ValueError:
+            assert rows_in(store) == before
+
+
 def test_a_file_that_was_changed_is_refused(memory, exported):
     path = exported / "events.jsonl"
     path.write_bytes(path.read_bytes()[:-1])
@@ -397,7 +433,8 @@ def test_a_file_that_was_changed_is_refused(memory, exported):
         ({"files": {"../x.jsonl": "0"}}, "outside the folder"),
         ({"files": {"/etc/passwd": "0"}}, "outside the folder"),
         ({"files": {}}, r"must hold segments\.npz"),
-        ({"counts": {"events": "many"}}, "must be the manifest"),
+        ({"counts": {"events": "many"}}, "counts that are no numbers"),
+        ({"counts": {"events": 1e999}}, "counts that are no numbers"),
         ({"environment": 5}, "no object"),
         ({"environment": {"env_id": 5, "env_kwargs": {}, "criteria": []}}, "without id"),
         ({"environment": {"env_id": "a", "env_kwargs": {}, "criteria": [1]}}, "without criteria"),

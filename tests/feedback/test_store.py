@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 
 from prefgym.feedback.database import database_url, insert_missing, open_engine
 from prefgym.feedback.event import Event
+from prefgym.feedback.posted_query import Environment
 from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.tables import SCHEMA
 
@@ -447,3 +448,51 @@ def test_postgresql_without_its_driver_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ValueError, match=r"needs psycopg.*pip install 'psycopg\[binary\]'"):
         open_engine(sa.make_url("postgresql+psycopg://nobody@localhost/none"))
+
+
+# --- what else a store keeps
+
+
+def test_a_clip_comes_back_and_stays(store, pair):
+    assert store.clip(pair[0]) is None
+    store.add_clip(pair[0], "image/webp", b"\x00picture")
+    store.add_clip(pair[0], "image/png", b"another")
+    assert store.clip(pair[0]) == ("image/webp", b"\x00picture")
+    assert store.clip(pair[1]) is None
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "", "IMAGE/PNG"])
+def test_what_a_browser_might_run_is_no_clip(store, pair, media_type):
+    with pytest.raises(ValueError, match="a clip's media type must be one of image/apng"):
+        store.add_clip(pair[0], media_type, b"<script>")
+
+
+def test_a_clip_is_of_a_stored_segment(store):
+    with pytest.raises(ValueError, match=r"segments must be stored .*'nobody'"):
+        store.add_clip("nobody", "image/png", b"picture")
+
+
+def test_what_segments_were_recorded_in_is_said_once(store, place):
+    merge = Environment("prefgym/Driving-v0", {"scenario": "merge", "cars": 3}, ("comfort",))
+    assert store.environment() is None
+    store.set_environment(merge)
+    store.set_environment(merge)
+    assert store.environment() == merge
+    with pytest.raises(ValueError, match=r"were recorded in .*merge.*, got .*; use another store"):
+        store.set_environment(Environment("CartPole-v1"))
+    with FeedbackStore(place) as again:
+        assert again.environment() == merge
+
+
+def test_saying_again_what_is_stored_leaves_the_bytes_alone(path):
+    def say(store):
+        store.set_environment(Environment("CartPole-v1"))
+        (identity,) = store.add_segments([segment(0)])
+        store.add_clip(identity, "image/png", b"picture")
+
+    with FeedbackStore(path) as store:
+        say(store)
+    before = path.read_bytes()
+    with FeedbackStore(path) as store:
+        say(store)
+    assert path.read_bytes() == before

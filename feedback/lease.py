@@ -85,21 +85,21 @@ def free_query(connection: sa.Connection, rater: str, now: float, *, wait: bool)
     asked = {"rater": rater, "now": now}
     first = _FIRST_FREE if wait else _FIRST_UNLOCKED
     if connection.dialect.name == "sqlite":
-        return _offer(connection.execute(first, asked).one_or_none())
+        found = connection.execute(first, asked).one_or_none()
+        return None if found is None else _offer(found.seq, found.key, found.segments)
     while True:
         with connection.begin_nested() as attempt:
             found = connection.execute(first, asked).one_or_none()
+            if found is None:
+                return None
             # PostgreSQL counted leases as they were before it waited for the row.
-            still = {**asked, "seq": None if found is None else found.seq}
-            if found is None or connection.execute(_STILL_FREE, still).first():
-                return _offer(found)
+            if connection.execute(_STILL_FREE, {**asked, "seq": found.seq}).first():
+                return _offer(found.seq, found.key, found.segments)
             attempt.rollback()  # lets go of the row
 
 
-def _offer(found: sa.Row[tuple[int, str, str]] | None) -> Offer | None:
-    if found is None:
-        return None
-    return Offer(found.seq, found.key, list(range(len(json.loads(found.segments)))))
+def _offer(query: int, key: str, segments: str) -> Offer:
+    return Offer(query, key, list(range(len(json.loads(segments)))))
 
 
 def repeated_comparison(connection: sa.Connection, rater: str, last: int) -> Offer | None:

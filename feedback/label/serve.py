@@ -8,7 +8,8 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class Opened:
         """What the application works with."""
         desk: Desk = self.app.state.desk
         return desk
+
+    def close(self) -> None:
+        """Let go of the port and of the store."""
+        self.listener.close()
+        self.desk.store.close()
 
 
 def serve(
@@ -110,6 +116,31 @@ def open_page(store_url: str | Path, settings: LabelSettings) -> Opened:
 
 def run(opened: Opened, settings: LabelSettings) -> None:
     """Serve an opened page until Ctrl-C or SIGTERM; the store is closed when it returns."""
+    # uvicorn stops by itself and then passes the signal on, to whom we leave nothing to do.
+    before = {number: signal.signal(number, _ignore) for number in _STOPS}
+    try:
+        _server(opened, settings).run(sockets=[opened.listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        opened.close()
+
+
+@contextmanager
+def serving(opened: Opened, settings: LabelSettings) -> Iterator[Opened]:
+    """Serve an opened page from a thread, for as long as the block is in progress."""
+    server = _server(opened, settings)
+    thread = threading.Thread(target=server.run, args=([opened.listener],), daemon=True)
+    thread.start()
+    try:
+        yield opened
+    finally:
+        server.should_exit = True
+        thread.join()
+        opened.close()
+
+
+def _server(opened: Opened, settings: LabelSettings) -> uvicorn.Server:
     config = uvicorn.Config(
         opened.app,
         access_log=False,  # addresses hold tokens
@@ -119,16 +150,7 @@ def run(opened: Opened, settings: LabelSettings) -> None:
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.certificate_key,
     )
-    # uvicorn stops by itself and then passes the signal on, to whom we leave nothing to do.
-    ours = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, _ignore) for number in _STOPS} if ours else {}
-    try:
-        uvicorn.Server(config).run(sockets=[opened.listener])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        opened.listener.close()
-        opened.desk.store.close()
+    return uvicorn.Server(config)
 
 
 def _ignore(number: int, frame: object) -> None:

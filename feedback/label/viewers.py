@@ -16,7 +16,8 @@ from prefgym.feedback.label.pictures import driving_picture
 from prefgym.feedback.label.views import ClipView, DrivingView, NumbersView, TextView, View
 from prefgym.feedback.posted_query import Environment, PostedQuery
 from prefgym.feedback.scene import trace
-from prefgym.feedback.store import MEDIA_TYPES, FeedbackStore
+from prefgym.feedback.store import FeedbackStore
+from prefgym.feedback.tables import MEDIA_TYPES
 from prefgym.simulations.source import Source, Unit, join
 
 LOG = logging.getLogger("prefgym.label")

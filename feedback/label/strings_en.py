@@ -144,10 +144,7 @@ EN: dict[str, str] = {
     "simulating": "Driving it again …",
     "simulated": "{what} {when}: compare both, then submit or try something else.",
     "drive_failed": "The drive could not be simulated. Try again.",
-    "needs_scripts": (
-        "Driving yourself needs JavaScript, which is switched off here. "
-        "You can still answer with the buttons below."
-    ),
+    "needs_scripts": "Driving needs JavaScript, which is off here. The buttons below still work.",
     # criteria
     "criterion_comfort": "Comfort",
     "criterion_efficiency": "Efficiency",
@@ -180,13 +177,13 @@ EN: dict[str, str] = {
     "help_rating": "Give each criterion 1 to 5. The next one is then at hand.",
     "help_correction": "Improve one thing that bothers you. If nothing does, say so.",
     "help_intervention": (
-        "Watch the policy drive. From your first key on the car does as you "
-        "say, within half a second: a press changes lane once, or the speed by 9 km/h. You can "
+        "Watch the policy drive. From your first key on the car does as you say, within half a "
+        "second: a press changes lane once, where there is room, or the speed by 9 km/h. You can "
         "pause, go back and change your mind."
     ),
     "help_demonstration": (
-        "You drive. A key acts within half a second: a press changes lane once, or the speed by "
-        "9 km/h. Start again as often as you like."
+        "You drive: a press changes lane once, where there is room, or the speed by 9 km/h, within "
+        "half a second. Start again as often as you like."
     ),
     "help_driving": (
         "Traffic moves to the right. The pink car is the one to judge; numbers are km/h, red tail "

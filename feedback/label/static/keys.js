@@ -18,9 +18,7 @@ export function startKeys() {
     const control = find(key);
     if (!control) return;
     event.preventDefault();
-    if (control !== target && target instanceof HTMLElement && target.matches("button, summary")) {
-      target.blur();
-    }
+    if (key === "Space" && target instanceof HTMLElement) target.blur(); // or it would be pressed, too
     control.click();
     if (control.dataset.digit) control.dispatchEvent(new CustomEvent("digit", { bubbles: true }));
   });
@@ -28,12 +26,12 @@ export function startKeys() {
 
 /** @param {KeyboardEvent} event */
 function nameOf(event) {
-  if (event.altKey || event.metaKey) return "";
+  if (event.altKey) return "";
   let key = event.key;
   if (key === "Process" || key === "Unidentified") key = event.code.replace(/^(Key|Digit)/, "");
   if (key.length === 1) key = key.toLowerCase();
   key = SAME[key] ?? key;
-  if (event.ctrlKey) return key === "z" ? "Control+z" : "";
+  if (event.ctrlKey || event.metaKey) return key === "z" && !event.shiftKey ? "Control+z" : "";
   return key;
 }
 
@@ -46,18 +44,19 @@ function isTyping(target) {
 }
 
 /**
- * Whether the key already means something to what has the focus.
+ * Whether the key already means something to what has the focus. What was merely clicked keeps the
+ * focus, too, but does not show it: there our keys go first.
  * @param {Element} target
  * @param {string} key
  */
 function isNative(target, key) {
   const arrow = key.startsWith("Arrow");
+  if (arrow && target.matches("[tabindex='0']")) return true; // it scrolls
+  if (!target.matches(":focus-visible")) return false;
   if (target instanceof HTMLInputElement) {
     return arrow || (key === "Space" && target.type !== "range");
   }
-  if (arrow && target.matches("[tabindex='0']")) return true;
-  const reached = target.matches("button, a, summary") && target.matches(":focus-visible");
-  return reached && (key === "Space" || key === "Enter");
+  return target.matches("button, a, summary") && (key === "Space" || key === "Enter");
 }
 
 /**

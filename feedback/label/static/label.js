@@ -20,6 +20,8 @@ function begin(main) {
   parts = new AbortController();
   const { signal } = parts;
   startRefresh(main, begin, signal);
+  const first = main.querySelector("input[autofocus]");
+  if (first instanceof HTMLInputElement) first.select(); // a suggestion is typed over
   const data = main.querySelector("#page");
   if (!data) return;
   /** @type {import("./presence.js").PageData} */

@@ -93,9 +93,10 @@ export function videoScreen(figure, changed) {
     },
     show(time, playing, rate) {
       const wanted = Math.min(time, Number.isFinite(video.duration) ? video.duration : 0);
-      if (Math.abs(video.currentTime - wanted) > (playing ? 0.25 * rate : 0.01)) {
-        video.currentTime = wanted;
-      }
+      const { seekable } = video; // nothing but its beginning, where the server sends it in one piece
+      const reachable = seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
+      const apart = Math.abs(video.currentTime - wanted) > (playing ? 0.25 * rate : 0.01);
+      if (apart && (wanted === 0 || wanted <= reachable)) video.currentTime = wanted;
       video.playbackRate = rate;
       if (playing && video.paused && !video.ended) video.play().catch(() => {});
       else if (!playing && !video.paused) video.pause();

@@ -2,7 +2,7 @@
 // Forms are sent without leaving the page: <main> of what comes back takes the place of ours.
 import { announce, block, hideAlert, say, showAlert } from "./say.js";
 
-const PATIENCE = 15000; // [ms]
+const PATIENCE = 30000; // [ms]
 let sending = false;
 
 /**
@@ -77,6 +77,8 @@ export function swap(found, url, begin, how = {}) {
     location.assign(path);
     return false;
   }
+  // To a parser without scripts <noscript> holds elements, whose pictures would now be fetched.
+  for (const part of theirs.querySelectorAll("noscript")) part.remove();
   const main = document.importNode(theirs, true);
   ours.replaceWith(main);
   document.title = found.title;

@@ -178,13 +178,9 @@ EN: dict[str, str] = {
     "help_correction": "Improve one thing that bothers you. If nothing does, say so.",
     "help_intervention": (
         "Watch the policy drive. From your first key on the car does as you say, within half a "
-        "second: a press changes lane once, where there is room, or the speed by 9 km/h. You can "
-        "pause, go back and change your mind."
+        "second. You can pause, go back and change your mind."
     ),
-    "help_demonstration": (
-        "You drive: a press changes lane once, where there is room, or the speed by 9 km/h, within "
-        "half a second. Start again as often as you like."
-    ),
+    "help_demonstration": "You drive. Start again as often as you like.",
     "help_driving": (
         "Traffic moves to the right. The pink car is the one to judge; numbers are km/h, red tail "
         "lights mean braking, and the gap is the time to the car ahead."
@@ -204,8 +200,8 @@ EN: dict[str, str] = {
     "help_here": "change it at the moment shown",
     "help_fine": "nothing to change",
     "help_fine_skip": "it drives well, can't tell",
-    "help_lanes": "lane to the left, to the right",
-    "help_speed": "slower, faster",
+    "help_lanes": "one lane to the left, to the right, where there is room",
+    "help_speed": "slower, faster, by 9 km/h",
     "help_gap": "follow closer, with more distance",
     "help_again": "start again",
     "help_play": "play, pause",

@@ -1,5 +1,6 @@
 """`prefgym label`: the page on which people answer, over a run, a store, or a quick recording."""
 
+import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,22 +40,29 @@ def main(words: list[str]) -> None:
         ValueError: if there is nothing to serve, or it may not be served that way.
         OSError: if the store cannot be opened or the address not be listened on.
     """
-    options = tyro.cli(LabelOptions, args=words, prog="prefgym label")
-    try:
-        from prefgym.feedback.label.serve import serve
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("prefgym"):
-            raise
-        raise ValueError(
-            f"the labelling page needs {error.name}: pip install 'prefgym[web]'"
-        ) from error
-    store = find_store(options.store) if options.demo is None else _demo_store(options)
+    store, options = prepare(words)
+    from prefgym.feedback.label.serve import serve
+
     serve(
         store,
         options.settings,
         open_browser=options.browser,
         say=lambda text: console.print(text, markup=False),
     )
+
+
+def prepare(words: list[str]) -> tuple[str | Path, LabelOptions]:
+    """The store to serve, recorded now where that is asked for, and how to serve it.
+
+    Raises:
+        ValueError: if there is no such store, or nothing to serve it with.
+    """
+    options = tyro.cli(LabelOptions, args=words, prog="prefgym label")
+    for name in ("fastapi", "python_multipart", "uvicorn"):
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(f"the labelling page needs {name}: pip install 'prefgym[web]'")
+    store = find_store(options.store) if options.demo is None else _demo_store(options)
+    return store, options
 
 
 def find_store(place: str) -> str | Path:

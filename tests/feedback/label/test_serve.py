@@ -144,7 +144,7 @@ def test_a_signal_stops_the_server_and_all_is_stored(tmp_path, number):
         kept.request("GET", f"{link.path}?{link.query}")
         assert kept.getresponse().read()
         process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "Stopped; every answer is stored." in out
     assert "Traceback" not in err

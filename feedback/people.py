@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 
-from prefgym.feedback.database import clock
+from prefgym.feedback.database import clock, lock
 from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.tables import PEOPLE, TOKENS
 
@@ -84,9 +84,8 @@ class People:
         row = TOKENS.c
         mine = sa.select(row.role, row.person, row.expires_at).where(row.sha256 == _hash(token))
         with self.store.database.write() as connection:
-            invitation = connection.execute(
-                mine.where(row.purpose == "invitation").with_for_update()
-            ).one_or_none()
+            lock(connection, "people")
+            invitation = connection.execute(mine.where(row.purpose == "invitation")).one_or_none()
             if invitation is None or invitation.expires_at <= clock(connection):
                 raise ValueError(
                     "the invitation is used up, has expired or was never made; ask for a new one"

@@ -43,6 +43,21 @@ def test_of_many_who_use_an_invitation_at_once_one_joins(people):
     assert len(sessions) == len(people.list()) == 1
 
 
+def test_of_many_who_take_a_name_at_once_one_has_it(people):
+    tokens = [people.invite("annotator", ttl_seconds=60.0) for _ in range(8)]
+
+    def join(token):
+        try:
+            people.join(token, "Ann")
+        except ValueError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        complaints = list(pool.map(join, tokens))
+    assert complaints.count(None) == 1
+    assert complaints.count("the name 'Ann' is taken; choose another") == 7
+
+
 def test_an_invitation_expires_and_so_does_a_session(store):
     people = People(store, session_seconds=0.05)
     with pytest.raises(ValueError, match="has expired"):

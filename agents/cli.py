@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from prefgym.agents import benchmark, label_command
+from prefgym.agents import benchmark, exchange_commands, label_command
 from prefgym.agents.cli_options import (
     DemoOptions,
     EvaluateOptions,
@@ -51,6 +51,8 @@ USAGE = """usage: prefgym COMMAND [options]
   envs       list the environments
   train      train on anyone's opinion:  prefgym train ENV_ID --rater noisy --labels 200
   label      answer questions in a browser:  prefgym label RUN, or --demo driving to try it
+  export     write a store's answers as JSON lines, TRL rows or Parquet, and
+  import     read the JSON lines into a store
   evaluate   measure a run's policy on held-out episodes
   report     write a run's report.html again
   summarize  let a run's policy summarise your text:  prefgym summarize FILE --run RUN
@@ -241,6 +243,8 @@ RUN: dict[str, Callable[[list[str]], None]] = {
     "envs": _envs,
     "train": _train,
     "label": label_command.main,
+    "export": exchange_commands.export,
+    "import": exchange_commands.import_,
     "evaluate": _evaluate,
     "report": _report,
     "summarize": _summarize,

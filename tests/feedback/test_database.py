@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from prefgym.feedback.database import Database, clock, lock
 from prefgym.feedback.label_queue import LabelQueue
-from prefgym.feedback.lease import _free
+from prefgym.feedback.lease import _FIRST
 from prefgym.feedback.posted_query import PostedQuery
 from prefgym.feedback.store import FeedbackStore
-from prefgym.feedback.tables import ASSIGNMENTS, META, QUERIES
+from prefgym.feedback.tables import ASSIGNMENTS, META
 
 
 def pragma(database, name):
@@ -137,7 +137,7 @@ def test_many_may_create_one_store_at_once(place):
 
 def test_the_next_query_is_found_by_the_index(path):
     """Else a claim would take longer the more queries there are."""
-    query = _free("ann", 0.0).order_by(QUERIES.c.priority.desc(), QUERIES.c.seq).limit(1)
+    query = _FIRST.params(rater="ann", now=0.0)
     with FeedbackStore(path) as store, store.database.read() as connection:
         sql = query.compile(connection, compile_kwargs={"literal_binds": True})
         plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all())

@@ -28,7 +28,8 @@ export function showDriver(main, kind, player, commands, clock) {
   const driver = main.querySelector("#driver");
   const latest = inForce(commands, player.time, clock);
   let text = say("policy_drives");
-  if (player.time >= player.duration - 0.01) text = say(commands.length ? "end_yours" : "end_policy");
+  if (player.time >= player.limit) text = say("simulating");
+  else if (player.time >= player.duration - 0.01) text = say(commands.length ? "end_yours" : "end_policy");
   else if (latest) text = say("you_drive", { what: say(latest[1]), when: clock.told(latest[0]) });
   else if (kind === "demonstration" && !player.playing) text = say("start_hint");
   if (driver && driver.textContent !== text) driver.textContent = text;

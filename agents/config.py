@@ -103,18 +103,23 @@ class PeopleConfig:
     A round is over when all its queries are answered, or when nobody has answered for `timeout`
     seconds; what is answered later counts from the next round on. The very first answer is waited
     for however long it takes. `kinds` are asked in equal shares; none: as `feedback` of the loop
-    says. `overlap` people answer every query. A ranking is of `num_ranked` segments.
+    says. `overlap` people answer every query. A ranking is of `num_ranked` segments. `gold_share`
+    of the comparisons have one side that is better on every criterion: they tell who pays no
+    attention.
     """
 
     timeout: float = 600.0
     kinds: tuple[QueryKind, ...] = ()
     overlap: int = 1
     num_ranked: int = 4
+    gold_share: float = 0.04
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KINDS))
         if unknown:
             raise ValueError(f"kinds must be of {', '.join(KINDS)}, got {', '.join(unknown)}")
+        if not 0 <= self.gold_share < 1:
+            raise ValueError(f"gold_share must be in [0, 1), got {self.gold_share}")
         if self.timeout < 0 or self.overlap < 1 or not 2 <= self.num_ranked <= MAX_RANKED:
             raise ValueError(
                 f"timeout must be >= 0, overlap >= 1 and num_ranked in [2, {MAX_RANKED}], got "

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from prefgym.agents.ask import new_starts, num_candidates
 from prefgym.agents.config import PeopleConfig, RunConfig
@@ -14,8 +14,9 @@ from prefgym.agents.frames import MEDIA_TYPE, Filmed, Frames, film, to_webp
 from prefgym.agents.policies import Policy, held_policy
 from prefgym.agents.vec_env import describe
 from prefgym.envs.driving import EPISODE_STEPS
+from prefgym.feedback.event import Answer
 from prefgym.feedback.posted_query import Environment, PostedQuery, QueryKind
-from prefgym.feedback.query import random_queries
+from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.scene import record_scenes
 from prefgym.feedback.segment import Segments, concatenate, cut
@@ -36,6 +37,29 @@ class Behaviour(NamedTuple):
     labelled: Segments | None
     model: RewardModel | None
     policy: Policy
+
+
+class Certain(NamedTuple):
+    """Numbers of queries with an answer that is known, and that preference."""
+
+    numbers: Int64[np.ndarray, " query"]
+    preference: Float64[np.ndarray, " query"]
+
+
+def certain(candidates: Queries, num_queries: int) -> Certain:
+    """The at most `num_queries` candidates whose better segment leads most where it leads least.
+
+    Leads are in standard deviations of a criterion's total over the candidates; a pair in which
+    neither segment is better on every criterion is not certain.
+    """
+    shown = candidates.segments
+    total = (shown.criteria * shown.mask[:, :, None]).sum(axis=1)
+    spread = np.maximum(total[candidates.pairs].std(axis=(0, 1)), 1e-9)
+    lead = (total[candidates.first] - total[candidates.second]) / spread
+    first, second = lead.min(axis=1), (-lead).min(axis=1)
+    surest = np.argsort(-np.maximum(first, second), kind="stable")[:num_queries]
+    index = surest[np.maximum(first, second)[surest] > 0]
+    return Certain(index, (first[index] > 0).astype(np.float64))
 
 
 class Questions:
@@ -103,7 +127,7 @@ class Questions:
         ]
 
     def _comparisons(self, num_queries: int) -> list[PostedQuery]:
-        """The pairs that the loop would ask a simulated person about."""
+        """The pairs that the loop would ask a simulated person about, and some to check people."""
         loop, model = self._config.loop, self._behaviour.model
         labelled = self._behaviour.labelled if loop.old_share > 0 else None
         many = num_candidates(num_queries, loop)
@@ -112,10 +136,24 @@ class Questions:
         candidates = random_queries(
             everything, many, num_new=len(segments), old_share=loop.old_share, rng=self._rng
         )
-        order = select(candidates, num_queries, loop.selection, model, rng=self._rng)
-        chosen = candidates.take(order)
+        certain = self._certain(candidates, round(num_queries * self._settings.gold_share))
+        num_open = num_queries - len(certain.numbers)
+        order = select(candidates, num_open, loop.selection, model, rng=self._rng)
+        chosen = candidates.take(np.concatenate([order, certain.numbers]))
         names = self._keep(everything, starts, chosen.pairs)
-        return [PostedQuery("?", "comparison", tuple(pair)) for pair in names]
+        gold: list[Answer | None] = [None] * num_open
+        gold += [{"preference": preference} for preference in certain.preference.tolist()]
+        queries = [
+            PostedQuery("?", "comparison", tuple(pair), gold=answer)
+            for pair, answer in zip(names, gold, strict=True)
+        ]
+        return [queries[number] for number in self._rng.permutation(num_queries)]
+
+    def _certain(self, candidates: Queries, num_queries: int) -> Certain:
+        """Pairs of which everybody should prefer the same: one is better on every criterion."""
+        if candidates.segments.criteria.shape[-1] < 2:  # the reward of another environment
+            return certain(candidates, 0)
+        return certain(candidates, num_queries)
 
     def _rankings(self, num_queries: int) -> list[PostedQuery]:
         places = self._settings.num_ranked

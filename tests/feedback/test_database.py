@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from prefgym.feedback.database import Database, clock, lock
 from prefgym.feedback.label_queue import LabelQueue
-from prefgym.feedback.lease import _FIRST
+from prefgym.feedback.lease import FIRST_FREE
 from prefgym.feedback.posted_query import PostedQuery
 from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.tables import ASSIGNMENTS, META
@@ -137,7 +137,7 @@ def test_many_may_create_one_store_at_once(place):
 
 def test_the_next_query_is_found_by_the_index(path):
     """Else a claim would take longer the more queries there are."""
-    query = _FIRST.params(rater="ann", now=0.0)
+    query = FIRST_FREE.params(rater="ann", now=0.0)
     with FeedbackStore(path) as store, store.database.read() as connection:
         sql = query.compile(connection, compile_kwargs={"literal_binds": True})
         plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all())

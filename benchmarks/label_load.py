@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from label_page import Client, cpu_seconds, fields_of, fill, server
+from label_page import Client, cpu_seconds, fields_of, fill, resident_mib, server
 
 from prefgym.feedback.label.desk import cookie_name
 from prefgym.feedback.label_queue import LabelQueue
@@ -74,12 +74,14 @@ def measure(url: str, num_people: int, num_answers: int) -> dict[str, object]:
         cookie = cookie_name("session", store.database.name)
     with server(url) as (process, port):
         people = [Person(Client(port, cookie, session), num_answers) for session in sessions]
-        begin, spent = time.perf_counter(), cpu_seconds(process)
+        people[0].client.get("/label")
+        begin, spent, held = time.perf_counter(), cpu_seconds(process), resident_mib(process)
         for person in people:
             person.start()
         for person in people:
             person.join()
         elapsed, spent = time.perf_counter() - begin, cpu_seconds(process) - spent
+        grown = resident_mib(process) - held
     with FeedbackStore(url) as store:
         records = LabelQueue(store, rng=np.random.default_rng(0)).records()
         num_events = len(store.events())
@@ -96,6 +98,8 @@ def measure(url: str, num_people: int, num_answers: int) -> dict[str, object]:
         "refused": [status for person in people for status in person.refused],
         "answers_per_second": round(len(acknowledged) / elapsed, 1),
         "server_ms_per_answer": round(1000 * spent / max(len(acknowledged), 1), 1),
+        "server_mib": round(held, 1),
+        "server_mib_grown": round(grown, 1),
         **{
             f"{name}_ms": _percentiles([s for person in people for s in person.seconds[name]])
             for name in ("answer", "question")

@@ -114,3 +114,9 @@ class Client:
 def fields_of(page: str) -> dict[str, str]:
     """The hidden fields of a question's form; fewer where nothing is asked."""
     return dict(_FIELD.findall(page))
+
+
+def resident_mib(process: subprocess.Popen[str]) -> float:
+    """Memory that a process holds (Linux) [MiB]."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

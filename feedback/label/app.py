@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from prefgym.feedback.label import dashboard, drive, invitations, join, media, questions
 from prefgym.feedback.label.desk import Desk, desk_of
 from prefgym.feedback.label.pages import PageError, html
-from prefgym.feedback.label.security import LOG, Guard
+from prefgym.feedback.label.security import HEADERS, LOG, Guard
 from prefgym.feedback.label.settings import LabelSettings
 from prefgym.feedback.label.views import ErrorPage
 from prefgym.feedback.store import FeedbackStore
@@ -67,6 +67,7 @@ def create_app(
         (HTTPException, _http_error),
         (RequestValidationError, _invalid),
         (OSError, _database_error),
+        (Exception, _fault),
     ):
         app.add_exception_handler(kind, respond)
     return app
@@ -94,3 +95,11 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _database_error(request: Request, error: Exception) -> Response:
     LOG.error("%s %r: %s", request.method, request.url.path, error)
     return desk_of(request).refuse(request, 503, "error_server")
+
+
+def _fault(request: Request, error: Exception) -> Response:
+    """The page for a mistake of ours, which goes past the guard; the server logs what it was."""
+    del error
+    response = desk_of(request).refuse(request, 500, "error_server")
+    response.headers.update(HEADERS)
+    return response

@@ -4,6 +4,7 @@ Pages of others run in the same browser as ours. They can send requests with any
 with our origin, not with our cookies (SameSite=Strict), and not with the token of our forms.
 """
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -20,6 +21,7 @@ from prefgym.feedback.label.settings import LabelSettings
 
 LOG = logging.getLogger("prefgym.label")
 SAFE_METHODS = ("GET", "HEAD")
+BODY_SECONDS = 20.0  # that a form may take to arrive
 HEADERS = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -104,11 +106,15 @@ class Guard:
         request = Request(scope)
         refused = self._refused(request)
         if refused is None:
-            body = await _body(receive, self.settings.max_body)
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await _body(receive, self.settings.max_body)
+            except TimeoutError:
+                body, refused = None, (408, "error_busy")
             if body is not None:
                 await self.app(scope, _replay(body, receive), with_headers)
                 return
-            refused = 413, "error_too_large"
+            refused = refused or (413, "error_too_large")
         LOG.warning("%s %r: %d %s", request.method, request.url.path, *refused)
         await self.refuse(request, *refused)(scope, receive, with_headers)
 

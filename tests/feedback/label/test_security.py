@@ -1,5 +1,6 @@
 """What others may try: each test is one attack."""
 
+import asyncio
 import logging
 import time
 
@@ -279,6 +280,49 @@ def test_ten_thousand_ranges_are_answered_at_once(desk, ann, segments):
         reply = ann.get(path, headers={"range": ranges})
         assert time.perf_counter() - begin < 0.5
         assert reply.status_code in (200, 400, 416)
+
+
+def test_a_database_that_fails_is_told_without_a_word_about_it(desk, ann, pairs, caplog):
+    pairs(1)
+    fields = ann.form() | {"choice": "0"}
+    with desk.store.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO gone")
+    reply = ann.post("/answer", fields)
+    assert (reply.status_code, "try again" in reply.text) == (503, True)
+    assert "no such table" not in reply.text
+    assert "no such table" in caplog.text
+    with desk.store.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO events")
+    assert ann.post("/answer", fields).status_code == 303
+
+
+def test_a_mistake_of_ours_is_told_without_a_word_about_it(desk, ann, segments, pairs):
+    pairs(1)
+    with desk.store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE segments SET payload = x'00'")
+    reply = ann.get("/label")
+    assert reply.status_code == 500
+    assert "zlib" not in reply.text
+    assert {name: reply.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_a_form_that_never_arrives_is_not_waited_for(app, desk, monkeypatch):
+    monkeypatch.setattr("prefgym.feedback.label.security.BODY_SECONDS", 0.05)
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"origin", b"http://127.0.0.1")]
+    scope = {"type": "http", "method": "POST", "path": "/answer", "headers": headers, "app": app}
+    scope |= {"query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
+    asyncio.run(
+        app({**scope, "scheme": "http", "http_version": "1.1", "root_path": ""}, receive, send)
+    )
+    assert sent[0]["status"] == 408
 
 
 def chunks(count):

@@ -45,7 +45,7 @@ def _free() -> sa.Select[tuple[int, str, str]]:
 
 # Made once: SQLAlchemy takes longer to put a statement together than SQLite to answer it.
 _FIRST = _free().order_by(QUERIES.c.priority.desc(), QUERIES.c.seq).limit(1)
-_FIRST_FREE = _FIRST.with_for_update(key_share=True)
+FIRST_FREE = _FIRST.with_for_update(key_share=True)
 _FIRST_UNLOCKED = _FIRST.with_for_update(skip_locked=True, key_share=True)
 _STILL_FREE = _free().where(QUERIES.c.seq == sa.bindparam("seq"))
 _ASSIGNMENT = (
@@ -83,7 +83,7 @@ def free_query(connection: sa.Connection, rater: str, now: float, *, wait: bool)
         wait: for queries that others are just being lent; else they are passed over.
     """
     asked = {"rater": rater, "now": now}
-    first = _FIRST_FREE if wait else _FIRST_UNLOCKED
+    first = FIRST_FREE if wait else _FIRST_UNLOCKED
     if connection.dialect.name == "sqlite":
         found = connection.execute(first, asked).one_or_none()
         return None if found is None else _offer(found.seq, found.key, found.segments)

@@ -68,16 +68,28 @@ class Comparison:
 
     `preference` is the probability that the first is preferred: 1, 0, 0.5 for a tie, anything
     between for a person less than sure. "Can't tell" is not an answer: it stays in the store.
+
+    `first` is the segment that was shown first, which a person may favour for its place alone.
+    `rater` is who answered, in [0, `num_raters`); None: all answers are one person's.
     """
 
     first: Int64[np.ndarray, " answer"]
     second: Int64[np.ndarray, " answer"]
     preference: Float64[np.ndarray, " answer"]
+    rater: Int64[np.ndarray, " answer"] | None = None
+    num_raters: int = 1
 
     def __post_init__(self) -> None:
-        lengths = len(self.first), len(self.second), len(self.preference)
+        lengths = len(self.first), len(self.second), len(self.preference), len(self.raters)
         if len(set(lengths)) != 1:
-            raise ValueError(f"first, second and preference must be of one length, got {lengths}")
+            raise ValueError(
+                f"first, second, preference and rater must be of one length, got {lengths}"
+            )
+        if len(self) and not 0 <= self.raters.min() <= self.raters.max() < self.num_raters:
+            raise ValueError(
+                f"raters must be in [0, {self.num_raters}), "
+                f"got {self.raters.min()} to {self.raters.max()}"
+            )
         wrong = ~((self.preference >= 0) & (self.preference <= 1))
         if wrong.any():
             raise ValueError(
@@ -88,16 +100,23 @@ class Comparison:
     def __len__(self) -> int:
         return len(self.preference)
 
+    @property
+    def raters(self) -> Int64[np.ndarray, " answer"]:
+        """Who gave each answer."""
+        return np.zeros(len(self), np.int64) if self.rater is None else self.rater
+
     def take(self, index: Int64[np.ndarray, " chosen"]) -> "Comparison":
         """The answers at `index`."""
-        return Comparison(self.first[index], self.second[index], self.preference[index])
+        pairs = self.first[index], self.second[index]
+        rater = None if self.rater is None else self.rater[index]
+        return Comparison(*pairs, self.preference[index], rater, self.num_raters)
 
     def localise(self) -> tuple[Int64[np.ndarray, " segment"], "Comparison"]:
         """The segments that the answers speak of, once each, and the answers in their indices."""
         both = np.concatenate([self.first, self.second])
         used, local = np.unique(both, return_inverse=True)
         first, second = np.split(local.astype(np.int64), 2)
-        return used, Comparison(first, second, self.preference)
+        return used, Comparison(first, second, self.preference, self.rater, self.num_raters)
 
     def initial_parameters(self) -> Float[Tensor, " parameter"]:
         """The log tie rate of Davidson's model; nothing where nobody ever ties.

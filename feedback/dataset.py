@@ -1,6 +1,6 @@
 """Stored answers as a data set: what every kind of feedback says, in indices into segments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ from jaxtyping import Int64
 
 from prefgym.feedback.choice import Choice, ChoiceKind
 from prefgym.feedback.comparison import Comparison, Feedback
-from prefgym.feedback.event import Answer, Event
+from prefgym.feedback.event import COMPARISON, Answer, Event
+from prefgym.feedback.label_records import read_swapped
 from prefgym.feedback.posted_query import KINDS
 from prefgym.feedback.ranking import Ranking
 from prefgym.feedback.rating import Rating
@@ -25,12 +26,14 @@ class Dataset:
     """Every labelled segment, and the answers that are not skips, kind by kind.
 
     Segments of different lengths stand in one batch: the shorter are padded at the end, with
-    `mask` False, so that the padding counts nothing. `num_steps` is how long each was stored.
+    `mask` False, so that the padding counts nothing. `num_steps` is how long each was stored,
+    `raters` the names of those who compared, by the numbers that comparisons call them.
     """
 
     segments: Segments
     feedback: tuple[Feedback, ...]
     num_steps: Int64[np.ndarray, " segment"]
+    raters: tuple[str, ...] = ()
 
     def clips(self, length: int) -> Segments | None:
         """The segments that were stored with `length` steps; None if there is none."""
@@ -63,22 +66,30 @@ def read_dataset(
         from_round: the first that is not.
     """
     last = None if before_round is None else before_round - 1
-    events = store.events(kinds=KINDS, up_to_round=last)
-    names, feedback = read_feedback([e for e in events if e.round >= from_round], heads)
+    events = [e for e in store.events(kinds=KINDS, up_to_round=last) if e.round >= from_round]
+    with store.database.read() as connection:
+        swapped = read_swapped(connection)
+    names, feedback = read_feedback(events, heads, swapped=swapped)
     if not feedback:
         return None
     parts = store.segments(names)
     num_steps = np.array([len(part["mask"]) for part in parts], np.int64)
-    return Dataset(stack(parts), feedback, num_steps)
+    compared = {e.rater for e in events if e.kind == COMPARISON and _TELLS[COMPARISON](e, heads)}
+    return Dataset(stack(parts), feedback, num_steps, tuple(sorted(compared)))
 
 
 def read_feedback(
-    events: Sequence[Event], heads: Sequence[str]
+    events: Sequence[Event], heads: Sequence[str], *, swapped: Set[str] = frozenset()
 ) -> tuple[list[str], tuple[Feedback, ...]]:
     """The ids of the segments that events tell something of, and what, in indices into those.
 
     "Can't tell" is nowhere in it. Neither is a correction or takeover that was not needed: it
     says that the person could do no better, but not than what.
+
+    Args:
+        events: what was answered.
+        heads: the criteria of a rating, in the order of the reward model.
+        swapped: keys of comparisons whose second segment was shown first.
 
     Raises:
         ValueError: if an answer does not fit its segments.
@@ -92,7 +103,7 @@ def read_feedback(
                 numbers.setdefault(name, len(numbers))
     feedback: list[Feedback] = []
     if "comparison" in told:
-        feedback.append(_comparison(told["comparison"], numbers))
+        feedback.append(_comparison(told["comparison"], numbers, swapped))
     if "rating" in told:
         feedback.append(_rating(told["rating"], numbers, heads))
     if "ranking" in told:
@@ -150,19 +161,35 @@ _TELLS: Mapping[str, Callable[[Event, Sequence[str]], bool]] = {
 }
 
 
-def _comparison(events: Sequence[Event], numbers: Numbers) -> Comparison:
+def _comparison(events: Sequence[Event], numbers: Numbers, swapped: Set[str]) -> Comparison:
+    """The segment shown first is the first of its pair, whatever the query called it."""
     first, second = np.array([[numbers[name] for name in e.segments] for e in events], np.int64).T
-    return Comparison(first, second, np.array([_number(e.answer["preference"]) for e in events]))
+    preference = np.array([_number(event.answer["preference"]) for event in events])
+    rater, num_raters = _raters(events)
+    turned = np.array([event.key in swapped for event in events])
+    return Comparison(
+        np.where(turned, second, first),
+        np.where(turned, first, second),
+        np.where(turned, 1 - preference, preference),
+        rater,
+        num_raters,
+    )
 
 
 def _rating(events: Sequence[Event], numbers: Numbers, heads: Sequence[str]) -> Rating:
-    raters, rater = np.unique([event.rater for event in events], return_inverse=True)
+    rater, num_raters = _raters(events)
     return Rating(
         np.array([numbers[event.segments[0]] for event in events], np.int64),
         np.array([[_number(event.answer.get(head)) for head in heads] for event in events]),
-        rater.astype(np.int64),
-        num_raters=len(raters),
+        rater,
+        num_raters=num_raters,
     )
+
+
+def _raters(events: Sequence[Event]) -> tuple[Int64[np.ndarray, " answer"], int]:
+    """Who answered each, by their place among the sorted names, and how many there are."""
+    names, rater = np.unique([event.rater for event in events], return_inverse=True)
+    return rater.astype(np.int64), len(names)
 
 
 def _ranking(events: Sequence[Event], numbers: Numbers) -> Ranking:

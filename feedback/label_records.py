@@ -121,3 +121,11 @@ def read_records(connection: sa.Connection) -> list[AssignmentRecord]:
         fields["gold"] = None if fields["gold"] is None else json.loads(fields["gold"])
         records.append(AssignmentRecord(**fields))
     return records
+
+
+def read_swapped(connection: sa.Connection) -> set[str]:
+    """Keys of the comparisons in force whose second segment was shown first."""
+    row, event = ASSIGNMENTS.c, EVENTS.c
+    found = sa.select(event.key).join(ASSIGNMENTS, event.seq == row.answered)
+    found = found.where(event.kind == "comparison", row.shown == json.dumps([1, 0]))
+    return set(connection.scalars(found))

@@ -174,6 +174,29 @@ def test_a_preference_is_a_probability(wrong: float) -> None:
         comparison([0, 0], [1, 1], [1.0, wrong])
 
 
+def test_who_answered_goes_with_the_answers_and_changes_no_likelihood() -> None:
+    plain = comparison([7, 3, 7], [3, 9, 9], [1.0, 0.5, 0.0])
+    assert plain.raters.tolist() == [0, 0, 0]
+    columns = plain.first, plain.second, plain.preference
+    told = Comparison(*columns, rater=np.array([4, 0, 2]), num_raters=5)
+    used, local = told.localise()
+    assert local.raters.tolist() == [4, 0, 2]
+    taken = local.take(np.array([2, 0]))
+    assert (taken.raters.tolist(), taken.num_raters) == ([2, 4], 5)
+    assert plain.take(np.array([1])).rater is None
+    returns = torch.randn(2, 10, 1, generator=torch.Generator().manual_seed(0))
+    tie = torch.zeros(2, 1)
+    same = local.log_likelihood(returns[:, used], tie)
+    assert torch.equal(same, plain.log_likelihood(returns, tie))
+
+
+@pytest.mark.parametrize("wrong", [-1, 2])
+def test_raters_are_numbered_from_nothing(wrong: int) -> None:
+    one = np.zeros(1, np.int64)
+    with pytest.raises(ValueError, match=rf"in \[0, 2\), got {wrong} to {wrong}"):
+        Comparison(one, one, np.ones(1), rater=np.array([wrong]), num_raters=2)
+
+
 def test_columns_must_be_of_one_length() -> None:
     with pytest.raises((ValueError, TypeError)):  # a checker of shapes may come first
         comparison([0], [1], [1.0, 0.0])

@@ -7,6 +7,7 @@ from prefgym.feedback.choice import Choice
 from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.dataset import Dataset, Told, read_dataset, read_feedback, store_answers
 from prefgym.feedback.event import Event
+from prefgym.feedback.label_records import read_swapped
 from prefgym.feedback.ranking import Ranking
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.segment import Segments
@@ -66,6 +67,38 @@ def test_every_kind_is_read():
     assert shown.segment.tolist() == [[8, 0, 1], [9, 2, -1]]
 
 
+def test_who_compared_is_told_by_number_in_the_order_of_names():
+    names = ["cat", "ann", "cat", "bob"]
+    events = [event("comparison", "ab", {"preference": 1.0}, rater=name) for name in names]
+    rated = event("rating", "a", {"overall": 2}, rater="abe")
+    _, (compared, *_) = read(rated, *events)
+    assert (compared.raters.tolist(), compared.num_raters) == ([2, 0, 2, 1], 3)
+
+
+def test_the_segment_shown_first_is_the_first_of_a_comparison(new_queue, pairs):
+    queue = new_queue(seed=1)
+    queue.post(pairs(6))
+    said = {}
+    while (lent := queue.claim("bob")) is not None:
+        queue.submit(lent.id, lent.token, {"preference": 1.0})
+        said[lent.query.segments] = lent.order
+    assert set(said.values()) == {(0, 1), (1, 0)}
+    events = queue.store.events()
+    with queue.store.database.read() as connection:
+        swapped = read_swapped(connection)
+    assert len(swapped) == list(said.values()).count((1, 0))
+    names, (compared,) = read_feedback(events, (), swapped=swapped)
+    for number, told in enumerate(events):
+        turned = said[told.segments] == (1, 0)
+        pair = [names[index[number]] for index in (compared.first, compared.second)]
+        assert pair == list(told.segments[::-1] if turned else told.segments)
+        assert compared.preference[number] == float(not turned)
+    queue.undo("bob")
+    with queue.store.database.read() as connection:
+        left = read_swapped(connection)
+    assert left == swapped - {events[-1].key}
+
+
 def test_cannot_tell_is_never_trained_on():
     assert read(
         event("comparison", "ab", {"preference": None}),
@@ -120,6 +153,7 @@ def test_segments_of_different_lengths_are_padded_and_the_padding_counts_nothing
         assert store.count() == 2
         found = read_dataset(store, ("overall",))
     assert found is not None
+    assert found.raters == ("ann",)
     assert found.num_steps.tolist() == [5, 5, 3, 3]
     assert found.segments.mask.sum(axis=1).tolist() == [5, 5, 3, 3]
     np.testing.assert_array_equal(found.segments.observations[2, :3], takeovers.observations[0])

@@ -129,9 +129,9 @@ def fit_groups(
 
 
 def member_prob(groups: Groups, answers: GroupAnswers) -> Float64[np.ndarray, "rater group"]:
-    """To which group raters belong who were not among those fitted; nobody may declare anything new.
+    """To which group raters belong who were not among those fitted.
 
-    From a rater without answers only the declaration is known.
+    From a rater without answers only the declaration is known, which must not be a new one.
     """
     log_joint = _log_joint(answers, groups.weight, groups.share)
     return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))

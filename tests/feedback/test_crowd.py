@@ -26,7 +26,7 @@ def world(
     per_rater: int = 150,
     seed: int = 0,
 ) -> tuple[np.ndarray, Comparison]:
-    """True scores, and answers of raters who follow them by so much and favour a side by so much."""
+    """True scores, and answers of raters who follow them and favour a side so much."""
     rng = np.random.default_rng(seed)
     score = rng.normal(0.0, 1.5, NUM_ITEMS)
     rater = np.repeat(np.arange(NUM_RATERS), per_rater)
@@ -143,7 +143,7 @@ def test_side_biases_are_found():
 
 
 def test_few_answers_leave_a_rater_near_the_prior():
-    score, comparison = world(sign=adversaries(6), per_rater=150)
+    _, comparison = world(sign=adversaries(6), per_rater=150)
     few = np.concatenate([np.flatnonzero(comparison.raters != 0), np.arange(3)])
     found = fit_item_crowd(comparison.take(few), NUM_ITEMS, HONESTY)
     assert 0.5 < found.crowd.honesty[0] < 0.85

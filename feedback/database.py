@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -14,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from prefgym.feedback.migration import migrate, schema_version
 from prefgym.feedback.tables import SCHEMA_VERSION
+from prefgym.feedback.turnstile import Turnstile
 
 _LOCK_TIMEOUT = 30.0  # [s]
 _CLOCKS = {
@@ -45,7 +45,7 @@ class Database:
         self._engine = open_engine(url)
         # SQLite has one writer at a time and lets the others sleep: threads had better queue.
         self._writer: AbstractContextManager[object] = (
-            threading.Lock() if self.dialect == "sqlite" else nullcontext()
+            Turnstile() if self.dialect == "sqlite" else nullcontext()
         )
         try:
             self._prepare()

@@ -76,7 +76,7 @@ def create_app(
 def _page_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PageError)
     desk = desk_of(request)
-    if error.frame is None:
+    if error.frame is None or not error.frame.rater:
         return desk.refuse(request, error.status, error.message)
     return html(ErrorPage(error.frame, error.status, error.message), error.status)
 
@@ -84,12 +84,21 @@ def _page_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = _MESSAGES.get(error.status_code, "error_answer")
-    return desk_of(request).refuse(request, error.status_code, message)
+    return _told(request, error.status_code, message)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     del error
-    return desk_of(request).refuse(request, 422, "error_answer")
+    return _told(request, 422, "error_answer")
+
+
+def _told(request: Request, status: int, message: str) -> Response:
+    """An error page for whoever is calling."""
+    try:
+        frame = desk_of(request).visit(request).frame("/label")
+    except PageError as error:  # a stranger who calls too often
+        return _page_error(request, error)
+    return _page_error(request, PageError(status, message, frame))
 
 
 def _database_error(request: Request, error: Exception) -> Response:

@@ -149,8 +149,16 @@ class Desk:
 
     def refuse(self, request: Request, status: int, message: str) -> Response:
         """An error page for a caller about whom nothing is looked up."""
-        frame = self.stranger(request).frame("/label")
-        return html(ErrorPage(frame, status, message), status)
+        visit = self.stranger(request)
+        return self.welcome(
+            request, visit, html(ErrorPage(visit.frame("/label"), status, message), status)
+        )
+
+    def welcome(self, request: Request, visit: Visit, response: Response) -> Response:
+        """The answer, with what a stranger's browser needs to be known again by."""
+        if visit.is_new:
+            self.set_cookie(request, response, self.visitor_cookie, visit.secret)
+        return response
 
     def set_cookie(self, request: Request, response: Response, name: str, value: str) -> None:
         """Give the browser something to be known again by, which scripts cannot read."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from prefgym.feedback.label.desk import Desk, Fields, Visit, desk_of
+from prefgym.feedback.label.desk import Desk, Fields, desk_of
 from prefgym.feedback.label.forms import TEXT, form, one_of
 from prefgym.feedback.label.pages import PageError, html
 from prefgym.feedback.label.views import JoinPage
@@ -32,7 +32,7 @@ def show_join(
         return see("/label")
     frame = visit.frame(f"/join?token={token}" if token else "/join")
     page = JoinPage(frame, token, desk.suggestions.get(token, ""))
-    return welcome(desk, request, visit, html(page))
+    return desk.welcome(request, visit, html(page))
 
 
 @ROUTER.post("/join", openapi_extra=form(token=TEXT, name=TEXT, language=one_of("en", "zh")))
@@ -89,10 +89,3 @@ def _refusal(reason: str) -> str:
 def see(path: str) -> RedirectResponse:
     """Go on with a page of ours, by GET."""
     return RedirectResponse(path, 303)
-
-
-def welcome(desk: Desk, request: Request, visit: Visit, response: Response) -> Response:
-    """The answer, with what a stranger's browser needs to be known again by."""
-    if visit.is_new:
-        desk.set_cookie(request, response, desk.visitor_cookie, visit.secret)
-    return response

@@ -193,6 +193,17 @@ def test_every_answer_carries_the_headers(ann, path):
     assert "server" not in reply.headers
 
 
+def test_an_error_page_is_one_of_the_person_who_sees_it(app, ann, stranger):
+    assert "Signed in as Ann" in ann.get("/nowhere").text
+    browser = stranger(app)
+    page = browser.get("/nowhere")
+    assert (page.status_code, "Signed in" in page.text) == (404, False)
+    csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
+    fields = {"csrf": csrf, "language": "zh", "path": "/join"}
+    assert browser.post("/language", fields).status_code == 303
+    assert 'lang="zh-CN"' in browser.get("/join").text
+
+
 def test_even_a_refusal_carries_the_headers(ann):
     for reply in (
         ann.get("/label", headers={"host": "evil.example"}),
@@ -427,6 +438,7 @@ def test_a_stranger_who_keeps_guessing_is_slowed_down(app, stranger):
         replies.append(browser.get("/label", headers=cookie).status_code)
     assert replies[:60] == [401] * 60
     assert 429 in replies
+    assert browser.get("/nowhere").status_code == 429
     assert stranger(app, "10.1.1.2").get("/label").status_code == 401
 
 

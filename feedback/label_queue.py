@@ -1,7 +1,6 @@
 """The queue of queries that people answer: each is lent to a few, and every answer is an event."""
 
 import math
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -25,7 +24,9 @@ from prefgym.feedback.lease import (
     free_query,
     lend,
     read_assignment,
+    read_lent,
     repeated_comparison,
+    require_time,
     shuffled,
     take_back,
 )
@@ -41,8 +42,6 @@ from prefgym.feedback.rows import (
 from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.tables import ASSIGNMENTS, EVENTS, QUERIES
 
-_UNKNOWN = "this question was never asked of you; load the page again for the next one"
-_EXPIRED = "the time for this question ran out; load the page again for the next one"
 _ANSWERED = "this question is answered already; take the answer back to give another"
 
 
@@ -111,7 +110,7 @@ class LabelQueue:
             LeaseError: if they were lent nothing.
         """
         with self.store.database.read() as connection:
-            return _read_lent(connection, assignment_id, token).assignment
+            return read_lent(connection, assignment_id, token).assignment
 
     def renew(self, assignment_id: str, token: str) -> float:
         """Keep a query that is still being answered; the seconds left.
@@ -120,10 +119,10 @@ class LabelQueue:
             LeaseError: if the time ran out.
         """
         with self.store.database.write(durable=False) as connection:
-            lent = _read_lent(connection, assignment_id, token)
+            lent = read_lent(connection, assignment_id, token)
             if lent.answered is not None:
                 raise LeaseError(_ANSWERED)
-            _require_time(connection, lent)
+            require_time(connection, lent)
             self._extend(connection, assignment_id)
         return self.lease_seconds
 
@@ -153,12 +152,12 @@ class LabelQueue:
             raise ValueError(f"seconds of an answer must be finite and >= 0, got {seconds}")
         database = self.store.database
         with database.write() as connection:
-            lent = _read_lent(connection, assignment_id, token)
+            lent = read_lent(connection, assignment_id, token)
             about = answered_segments(lent.assignment.query, segments)
             check_answer(lent.assignment.query, answer, about)
             if lent.answered is not None:
                 return _same_answer(connection, lent, answer, about)
-            _require_time(connection, lent)
+            require_time(connection, lent)
             require_segments(connection, database.name, about)
             event = Event(
                 kind=lent.assignment.query.kind,
@@ -272,24 +271,6 @@ class LabelQueue:
         shuffled_offer = offer._replace(shown=shuffled(offer.shown, self._salt, rater, offer.key))
         expires_at = clock(connection) + self.lease_seconds
         return lend(connection, shuffled_offer, rater, repeat=False, expires_at=expires_at)
-
-
-def _read_lent(connection: sa.Connection, identity: str, token: str) -> Lent:
-    """What the token's holder was lent, with everything about that person and query locked."""
-    whose = sa.select(ASSIGNMENTS.c.rater).where(ASSIGNMENTS.c.id == identity)
-    rater = connection.scalar(whose)
-    if rater is None:
-        raise LeaseError(_UNKNOWN)
-    lock(connection, f"rater {rater}")
-    lent = read_assignment(connection, identity)
-    if lent is None or not secrets.compare_digest(lent.assignment.token.encode(), token.encode()):
-        raise LeaseError(_EXPIRED)
-    return lent
-
-
-def _require_time(connection: sa.Connection, lent: Lent) -> None:
-    if lent.assignment.expires_at <= clock(connection):
-        raise LeaseError(_EXPIRED)
 
 
 def _same_answer(

@@ -13,12 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from prefgym.feedback.database import clock, lock
 from prefgym.feedback.event import Answer, canonical_json
 from prefgym.feedback.posted_query import Assignment
 from prefgym.feedback.rows import QUERY_COLUMNS, row_query
 from prefgym.feedback.tables import ASSIGNMENTS, EVENTS, QUERIES
 
 _CANT_TELL = canonical_json({"preference": None})
+_UNKNOWN = "this question was never asked of you; load the page again for the next one"
+_EXPIRED = "the time for this question ran out; load the page again for the next one"
 
 
 class LeaseError(Exception):
@@ -163,6 +166,25 @@ def read_assignment(connection: sa.Connection, identity: str) -> Lent | None:
         previous=_previous(connection, identity, row.own_revision),
     )
     return Lent(assignment, row.own_query, row.own_revision, row.own_answered)
+
+
+def read_lent(connection: sa.Connection, identity: str, token: str) -> Lent:
+    """What the token's holder was lent, with everything about that person and query locked."""
+    whose = sa.select(ASSIGNMENTS.c.rater).where(ASSIGNMENTS.c.id == identity)
+    rater = connection.scalar(whose)
+    if rater is None:
+        raise LeaseError(_UNKNOWN)
+    lock(connection, f"rater {rater}")
+    lent = read_assignment(connection, identity)
+    if lent is None or not secrets.compare_digest(lent.assignment.token.encode(), token.encode()):
+        raise LeaseError(_EXPIRED)
+    return lent
+
+
+def require_time(connection: sa.Connection, lent: Lent) -> None:
+    """Refuse who is too late."""
+    if lent.assignment.expires_at <= clock(connection):
+        raise LeaseError(_EXPIRED)
 
 
 def _previous(connection: sa.Connection, identity: str, revision: int) -> Answer | None:

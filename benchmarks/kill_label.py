@@ -109,6 +109,9 @@ def kill_once(path: Path, sessions: list[str], *, rng: np.random.Generator) -> l
     for person in people:
         person.start()
     while not any(person.acknowledged for person in people):
+        if not any(person.is_alive() for person in people):
+            process.kill()
+            raise RuntimeError("the server acknowledges nothing")
         time.sleep(0.005)
     time.sleep(rng.uniform(0.0, MAX_WAIT))
     process.kill()

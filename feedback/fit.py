@@ -105,7 +105,7 @@ def fit(
     """
     _check_answers(len(segments), feedback)
     model = new_reward_model(model_config, inputs, "linear", generator=generator)
-    _set_input_units(model, segments)
+    set_input_units(model, segments)
     rows, mask = model.segment_inputs(segments)
     labelled = LabelledSteps(rows, mask, feedback)
     num_steps = config.steps_first + config.steps * num_fits
@@ -124,7 +124,7 @@ def fit(
         model = mlp
     model.informed.fill_(any(kind.informative for kind in feedback))
     step = step_rewards(model.net, labelled.inputs).mean(dim=0)
-    _set_output_units(model, step[mask], offset_known=_compares_lengths(mask, feedback))
+    set_output_units(model, step[mask], offset_known=compares_lengths(mask, feedback))
     agreement = _agreement(feedback, masked_returns(step[None], mask)[0])
     return model, FitReport(family, scores.held_out, agreement)
 
@@ -149,7 +149,7 @@ def _choose(wanted: Literal["auto", "mlp", "linear"], held_out: dict[str, float]
     return "linear" if held_out["linear"] >= held_out["mlp"] else "mlp"
 
 
-def _set_input_units(model: RewardModel, segments: Segments) -> None:
+def set_input_units(model: RewardModel, segments: Segments) -> None:
     """Standardise the inputs on the labelled steps; constant columns keep unit scale."""
     if model.config.form == "potential":
         segments = segments.last_steps()
@@ -164,7 +164,7 @@ def _set_input_units(model: RewardModel, segments: Segments) -> None:
     model.input_sd.copy_(torch.from_numpy(np.where(sd > 1e-6, sd, 1.0)))
 
 
-def _compares_lengths(mask: Bool[Tensor, "segment time"], feedback: Sequence[Feedback]) -> bool:
+def compares_lengths(mask: Bool[Tensor, "segment time"], feedback: Sequence[Feedback]) -> bool:
     """Whether answers tell what a step is worth as such, by segments with more and fewer of them.
 
     A takeover is shorter than a clip, but it is only set beside another of its own length. An
@@ -182,7 +182,7 @@ def _compares_lengths(mask: Bool[Tensor, "segment time"], feedback: Sequence[Fee
     return False
 
 
-def _set_output_units(
+def set_output_units(
     model: RewardModel, heads: Float[Tensor, "step head"], *, offset_known: bool
 ) -> None:
     """Scale the reward to unit size on the labelled steps.

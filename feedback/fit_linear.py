@@ -56,6 +56,7 @@ def fit_linear(
     weights: Float[Tensor, "member answer"] | None = None,
     *,
     num_heads: int = 1,
+    offset: Float[Tensor, " segment"] | None = None,
 ) -> LinearFit:
     """Weights w that maximise sum(log-likelihood of features @ w) - l2/2 |w|^2, per member.
 
@@ -69,6 +70,7 @@ def fit_linear(
         l2: each member's penalty.
         weights: how much each answer counts to each member; None: all count 1.
         num_heads: columns of w, one reward each.
+        offset: what is added to every head's return of a segment; None: nothing.
     """
     num_weights = features.shape[1] * num_heads
     initial = [kind.initial_parameters().double() for kind in feedback]
@@ -81,7 +83,10 @@ def fit_linear(
 
     def loss(at: Tensor) -> Float[Tensor, " member"]:
         w, *parameters = at.split(sizes, dim=1)
-        likelihood = joint_log_likelihood(feedback, _returns(w, features), parameters)
+        returns = _returns(w, features)
+        if offset is not None:
+            returns = returns + offset[None, :, None]
+        likelihood = joint_log_likelihood(feedback, returns, parameters)
         if weights is not None:
             likelihood = likelihood * weights
         return (prior * at.square()).sum(1) / 2 - likelihood.sum(1)

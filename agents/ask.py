@@ -24,7 +24,8 @@ from prefgym.feedback.segment import (
 from prefgym.feedback.selection import select
 from prefgym.feedback.store import FeedbackStore
 from prefgym.feedback.trajectory import Trajectories
-from prefgym.simulations.raters import Answers, RaterStatistics, rater_statistics
+from prefgym.simulations.answers import Answers, RaterStatistics, rater_statistics
+from prefgym.simulations.answers import concatenate as concatenate_answers
 
 MAX_ASKED = 5  # times the labels wanted; a rater who skips everything must not be asked for ever
 
@@ -134,7 +135,7 @@ def _ask_comparisons(
         end += len(batch)
         parts.append(rater.answer(candidates.take(batch), rng=rng))
         answered += int((~parts[-1].skipped).sum())
-    answers = Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    answers = concatenate_answers(parts)
     queries = candidates.take(order[:end])
     kept = np.flatnonzero(~answers.skipped)
     given = answers.preference.tolist()

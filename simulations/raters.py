@@ -14,13 +14,18 @@ Answers therefore do not change under r -> a r + b with a > 0, for segments of o
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from prefgym.simulations.answers import Answers as Answers
+from prefgym.simulations.answers import RaterStatistics as RaterStatistics
+from prefgym.simulations.answers import rater_statistics as rater_statistics
+
 # Relative differences below this are rounding of the sums, not something a person could see.
 _ROUNDING = 1e-12
+
+Scale = float | Float64[np.ndarray, " query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,46 +110,17 @@ def find_teacher(name: str) -> Teacher:
 class Calibration:
     """A teacher's scales in units of segment return, for one round.
 
+    One number each; or one per query, where people with scales of their own answer.
+
     Args:
         return_sd: standard deviation of the returns of the reference segments.
         equal_gap: returns closer than this are a tie.
         skip_return: a query whose better clip returns less than this is skipped.
     """
 
-    return_sd: float
-    equal_gap: float
-    skip_return: float
-
-
-class Answers(NamedTuple):
-    """What a person said about each query, and the truth beside it."""
-
-    preference: Float64[np.ndarray, " query"]
-    """1 if the first is preferred, 0 if the second, 0.5 for a tie, nan for a skip."""
-    better: Float64[np.ndarray, " query"]
-    """What the returns say: 1, 0, or 0.5 where they are equal."""
-    flipped: Bool[np.ndarray, " query"]
-    """Decided answers turned over by a mistake."""
-    tied: Bool[np.ndarray, " query"]
-    skipped: Bool[np.ndarray, " query"]
-
-
-class RaterStatistics(NamedTuple):
-    """Realised rates of one batch of answers; a rate over nothing is nan."""
-
-    num_queries: int
-    num_answers: int
-    """Queries not skipped; only these spend a budget of labels."""
-    num_decided: int
-    """Answers that are not ties."""
-    error_rate: float
-    """Share of decided answers that name the worse, where there is a worse."""
-    mistake_rate: float
-    """Share of decided answers turned over by a mistake."""
-    tie_rate: float
-    """Share of answers that are ties."""
-    skip_rate: float
-    """Share of queries skipped."""
+    return_sd: Scale
+    equal_gap: Scale
+    skip_return: Scale
 
 
 def segment_returns(
@@ -191,7 +167,7 @@ def calibrate(teacher: Teacher, returns: Float64[np.ndarray, "query 2"]) -> Cali
         return_sd = 0.0
     best = returns.max(axis=1)
     skip_return = _share_threshold(best, teacher.skip) if teacher.skip > 0 else -math.inf
-    gaps = np.abs(_gap(returns[best >= skip_return]))
+    gaps = np.abs(perceived_gap(returns[best >= skip_return]))
     equal_gap = _share_threshold(gaps, teacher.equal) if teacher.equal > 0 else 0.0
     return Calibration(return_sd, equal_gap, skip_return)
 
@@ -202,33 +178,37 @@ def answer(
     myopic_returns: Float64[np.ndarray, "query 2"],
     calibration: Calibration,
     *,
+    side_bias: float = 0.0,
     rng: np.random.Generator,
 ) -> Answers:
     """What `teacher` says about each query.
 
     In B-Pref's order: skip; label, the first with probability
-    sigmoid(rationality (D_1 - D_2) / SD); mistake; tie, which overrides the label. A person who
-    perceives no difference at all (D_1 = D_2) ties, unless the choice is stochastic and ties are
-    unknown to this person (`equal` = 0): then it is a coin flip.
+    sigmoid(rationality (D_1 - D_2) / SD + side_bias); mistake; tie, which overrides the label. A
+    person who perceives no difference at all (D_1 = D_2) ties, unless the choice is stochastic and
+    ties are unknown to this person (`equal` = 0): then it is a coin flip.
 
     Args:
         teacher: the person.
         returns: undiscounted returns S of the two segments.
         myopic_returns: returns D with the teacher's `discount`.
         calibration: thresholds of this round.
+        side_bias: log-odds by which the clip shown first is favoured.
         rng: two numbers per query are drawn, whatever the answers.
     """
     _require_finite("returns", returns)
     _require_finite("myopic_returns", myopic_returns)
     label_draw, mistake_draw = rng.random((2, len(returns)))
-    gap, perceived_gap = _gap(returns), _gap(myopic_returns)
+    gap, perceived = perceived_gap(returns), perceived_gap(myopic_returns)
 
     skipped = returns.max(axis=1) < calibration.skip_return
-    label = label_draw < _first_prob(perceived_gap, teacher.rationality, calibration.return_sd)
+    label = label_draw < first_prob(
+        perceived, teacher.rationality, calibration.return_sd, side_bias
+    )
     mistaken = mistake_draw < teacher.mistake
     tied = np.abs(gap) < calibration.equal_gap
-    if teacher.deterministic or teacher.equal > 0 or calibration.return_sd == 0:
-        tied |= perceived_gap == 0
+    sees_no_difference = teacher.deterministic or teacher.equal > 0
+    tied |= (perceived == 0) & (sees_no_difference | (np.asarray(calibration.return_sd) == 0))
     tied &= ~skipped
 
     preference = np.where(tied, 0.5, label ^ mistaken)
@@ -241,37 +221,27 @@ def answer(
     )
 
 
-def rater_statistics(answers: Answers) -> RaterStatistics:
-    """Realised numbers and rates of a batch of answers."""
-    decided = ~answers.skipped & ~answers.tied
-    different = decided & (answers.better != 0.5)
-    wrong = different & (answers.preference != answers.better)
-    num_queries, num_answers = len(answers.skipped), int((~answers.skipped).sum())
-    num_decided = int(decided.sum())
-    return RaterStatistics(
-        num_queries=num_queries,
-        num_answers=num_answers,
-        num_decided=num_decided,
-        error_rate=_rate(wrong, int(different.sum())),
-        mistake_rate=_rate(answers.flipped, num_decided),
-        tie_rate=_rate(answers.tied, num_answers),
-        skip_rate=_rate(answers.skipped, num_queries),
-    )
-
-
-def _first_prob(
-    gap: Float64[np.ndarray, " query"], rationality: float, return_sd: float
+def first_prob(
+    gap: Float64[np.ndarray, " query"],
+    rationality: float,
+    return_sd: Scale,
+    side_bias: float = 0.0,
 ) -> Float64[np.ndarray, " query"]:
-    """sigmoid(rationality gap / SD), and its limits where that is 0 or infinite."""
+    """sigmoid(rationality gap / SD + side_bias), and its limits where that is 0 or infinite.
+
+    Who sees a difference without fail is not moved by the side it is shown on.
+    """
     if rationality == 0:
-        return np.full(gap.shape, 0.5)
-    if math.isinf(rationality) or return_sd == 0:
-        return np.asarray((1 + np.sign(gap)) / 2)
-    prob: Float64[np.ndarray, " query"] = (1 + np.tanh(rationality / 2 * (gap / return_sd))) / 2
-    return prob
+        return np.full(gap.shape, (1 + np.tanh(side_bias / 2)) / 2)
+    certain: Float64[np.ndarray, " query"] = (1 + np.sign(gap)) / 2
+    if math.isinf(rationality):
+        return certain
+    scale = np.asarray(return_sd)
+    logit = rationality / 2 * (gap / np.where(scale == 0, 1.0, scale))
+    return np.where(scale == 0, certain, (1 + np.tanh(logit + side_bias / 2)) / 2)
 
 
-def _gap(returns: Float64[np.ndarray, "query 2"]) -> Float64[np.ndarray, " query"]:
+def perceived_gap(returns: Float64[np.ndarray, "query 2"]) -> Float64[np.ndarray, " query"]:
     """First return minus second, 0 where they differ by no more than rounding."""
     gap = returns[:, 0] - returns[:, 1]
     rounding = _ROUNDING * np.abs(returns).max(axis=1, initial=0.0)
@@ -285,10 +255,6 @@ def _share_threshold(values: Float64[np.ndarray, " query"], share: float) -> flo
     """
     count = min(round(share * len(values)), len(values) - 1)
     return float(np.partition(values, count)[count])
-
-
-def _rate(events: Bool[np.ndarray, " query"], num_trials: int) -> float:
-    return float(events.sum() / num_trials) if num_trials else math.nan
 
 
 def _require_finite(name: str, returns: Float64[np.ndarray, "query 2"]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Shaped
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 
 class Answers(NamedTuple):
@@ -35,6 +35,19 @@ def concatenate(parts: Sequence[Answers]) -> Answers:
         skipped=np.concatenate([part.skipped for part in parts]),
         rater=_if_all_known([part.rater for part in parts]),
         seconds=_if_all_known([part.seconds for part in parts]),
+    )
+
+
+def take(answers: Answers, index: Int64[np.ndarray, " chosen"]) -> Answers:
+    """The answers at `index`."""
+    return Answers(
+        preference=answers.preference[index],
+        better=answers.better[index],
+        flipped=answers.flipped[index],
+        tied=answers.tied[index],
+        skipped=answers.skipped[index],
+        rater=None if answers.rater is None else answers.rater[index],
+        seconds=None if answers.seconds is None else answers.seconds[index],
     )
 
 

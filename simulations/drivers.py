@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 CRITERIA = ("comfort", "efficiency", "safety", "courtesy")
 
@@ -106,3 +106,34 @@ def random_profile(*, rng: np.random.Generator) -> DriverProfile:
     moved = np.maximum(0.0, base.weights_array() + rng.normal(0.0, 0.15, size=len(CRITERIA)))
     comfort, efficiency, safety, courtesy = (float(weight) for weight in moved)
     return DriverProfile(f"like {base.name}", (comfort, efficiency, safety, courtesy))
+
+
+def driver_weights(
+    aggressiveness: Float64[np.ndarray, " person"],
+) -> Float64[np.ndarray, "person criterion"]:
+    """Weights of the criteria that follow from how aggressively a person drives, 0 to 1.
+
+    Kesting, Treiber and Helbing's drivers as one continuum (as coded by Sunberg, Ho and
+    Kochenderfer 2017): from 0 to 1 the desired speed v0 goes from 100 to 140 km/h, the time gap T
+    from 2 to 1 s, the comfortable braking b from 1 to 3 m/s2 and the politeness from 1 to 0. Who
+    brakes gently by choice wants comfort, 1 / b; who wants speed weighs efficiency, by how far v0
+    exceeds the trucks' (24.5 m/s); who keeps a wide gap weighs safety, T beyond the 0.8 s that
+    ISO 15622 requires; and politeness is courtesy. The mapping is ours.
+
+    Raises:
+        ValueError: if an aggressiveness lies outside [0, 1].
+    """
+    if not ((aggressiveness >= 0) & (aggressiveness <= 1)).all():
+        raise ValueError(
+            f"aggressiveness must be in [0, 1], got {aggressiveness.min()} to "
+            f"{aggressiveness.max()}"
+        )
+    speed = (100 + 40 * aggressiveness) / 3.6
+    slowest = VEHICLE_TYPES[3].desired_speed
+    columns = (
+        1 / (1 + 2 * aggressiveness),
+        (speed - slowest) / (140 / 3.6 - slowest),
+        2 - aggressiveness - 0.8,
+        1 - aggressiveness,
+    )
+    return np.stack(columns, axis=1)

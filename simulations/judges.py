@@ -22,7 +22,8 @@ class Judge:
         name: what reports call this person.
         noise: standard deviation of one rating [levels].
         bias: added to every rating [levels]: positive for a lenient person.
-        insight: 1 follows the criteria, 0 knows nothing of them and says what is usual.
+        insight: 1 follows the criteria, 0 knows nothing of them and says what is usual, -1 turns
+            the scale round.
         thresholds: where the latent passes from one level to the next, increasing.
     """
 
@@ -37,9 +38,9 @@ class Judge:
             raise ValueError("a judge's name must not be empty")
         if not self.noise >= 0:
             raise ValueError(f"noise of judge {self.name!r} must be >= 0, got {self.noise}")
-        if not 0 <= self.insight <= 1:
+        if not -1 <= self.insight <= 1:
             raise ValueError(
-                f"insight of judge {self.name!r} must be in [0, 1], got {self.insight}"
+                f"insight of judge {self.name!r} must be in [-1, 1], got {self.insight}"
             )
         cuts = np.array(self.thresholds)
         if len(cuts) != 4 or not (np.isfinite(cuts).all() and (np.diff(cuts) > 0).all()):

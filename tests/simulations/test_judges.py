@@ -97,8 +97,15 @@ def test_without_insight_ratings_tell_nothing():
     assert abs(np.corrcoef(found[:, 0], criteria[:, 0])[0, 1]) < 0.02
 
 
+def test_a_contrary_judge_turns_the_scale_round():
+    criteria = np.array([[0.0, 0.25, 0.5, 1.0]])
+    contrary = Judge("contrary", noise=0.0, insight=-1.0)
+    found = rate(contrary, criteria, rng=np.random.default_rng(0))
+    assert found.tolist() == [[5.0, 4.0, 3.0, 1.0]]
+
+
 def test_wrong_judges_and_criteria_are_refused():
-    with pytest.raises(ValueError, match=r"insight of judge 'x' must be in \[0, 1\], got 2"):
+    with pytest.raises(ValueError, match=r"insight of judge 'x' must be in \[-1, 1\], got 2"):
         Judge("x", insight=2.0)
     for thresholds in ((1.5, 2.5, 2.5, 4.5), (4.0, 3.0, 2.0, 1.0), (1.0, 2.0, 3.0, np.inf)):
         with pytest.raises(ValueError, match="thresholds of judge 'x' must be four finite, inc"):

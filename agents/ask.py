@@ -11,7 +11,7 @@ from prefgym.feedback.comparison import Comparison, Feedback
 from prefgym.feedback.dataset import Told, store_answers
 from prefgym.feedback.event import Answer
 from prefgym.feedback.query import Queries, random_queries
-from prefgym.feedback.rater import Rater
+from prefgym.feedback.rater import CrowdRater, Rater
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import (
@@ -34,7 +34,8 @@ class Asked(NamedTuple):
     """What a round asked and heard.
 
     `feedback` speaks of `segments`, skips left out; `shown` and `answers` are what the store
-    keeps, skips included, in the order asked. `rates` are known of comparisons only.
+    keeps, skips included, in the order asked. `rates` are known of comparisons only, `raters`
+    and `seconds`, of every answer shown, where many people answer.
     """
 
     kind: str
@@ -44,6 +45,8 @@ class Asked(NamedTuple):
     answers: list[Answer]
     num_labels: int
     rates: RaterStatistics | None
+    raters: list[str] | None = None
+    seconds: list[float] | None = None
 
 
 def num_candidates(num_labels: int, loop: LoopConfig) -> int:
@@ -147,6 +150,8 @@ def _ask_comparisons(
         answers=[{"preference": None if np.isnan(p) else p} for p in given],
         num_labels=answered,
         rates=rater_statistics(answers),
+        raters=None if answers.rater is None else answers.rater.tolist(),
+        seconds=None if answers.seconds is None else answers.seconds.tolist(),
     )
 
 
@@ -160,20 +165,27 @@ def _ask_ratings(
     rng: np.random.Generator,
 ) -> Asked:
     segments = new_segments(pool, num_labels, loop, rng=rng)
-    values = rater.rate(segments, heads, rng=rng)
-    everyone = np.arange(num_labels)
+    everything = np.arange(num_labels)
+    if isinstance(rater, CrowdRater):
+        values, names = rater.rate_each(segments, heads, rng=rng)
+        known, who = np.unique(names, return_inverse=True)
+        feedback = Rating(everything, values, who.astype(np.int64), num_raters=len(known))
+    else:
+        values, names = rater.rate(segments, heads, rng=rng), None
+        feedback = Rating(everything, values, np.zeros(num_labels, np.int64))
     return Asked(
         kind="rating",
         segments=segments,
-        feedback=Rating(everyone, values, np.zeros(num_labels, np.int64)),
+        feedback=feedback,
         shown=[(number,) for number in range(num_labels)],
         answers=[dict(zip(heads, row, strict=True)) for row in values.tolist()],
         num_labels=num_labels,
         rates=None,
+        raters=None if names is None else names.tolist(),
     )
 
 
 def store_round(store: FeedbackStore, asked: Asked, rater: Rater, round_number: int) -> None:
     """Write a round's segments and answers, in one transaction each; repeating it is harmless."""
     told = Told(asked.kind, asked.segments, asked.shown, asked.answers)
-    store_answers(store, told, rater.name, round_number)
+    store_answers(store, told, asked.raters or rater.name, round_number)

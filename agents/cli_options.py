@@ -14,6 +14,7 @@ from prefgym.agents.train import rater_name, with_rater
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.posted_query import QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
+from prefgym.simulations.crowds import BadName, CrowdConfig, CrowdName
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,17 @@ class TrainOptions:
     """Any registered Gymnasium id, or module:id."""
     rater: str = "oracle"
     """The simulated person who answers: a teacher, or a judge where ratings are asked for."""
+    crowd: CrowdName | None = None
+    """Many people answer: experts, crowd workers, or a mixed crowd of people like the rater and
+    some who are no help."""
+    crowd_raters: int = 20
+    """How many they are."""
+    crowd_bad_share: float = 0.3
+    """Share of a mixed crowd who are no help."""
+    crowd_bad: tuple[BadName, ...] = ("adversary",)
+    """What kinds of no help, in equal shares."""
+    crowd_groups: bool = False
+    """Whether they are of two cultures that want different things."""
     seed: int = 0
     out: Path | None = None
     """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
@@ -130,12 +142,24 @@ def run_config(options: TrainOptions, env_kwargs: Mapping[str, EnvValue]) -> Run
         fit=options.fit,
     )
     if not options.human:
-        return with_rater(config, options.rater)
+        return replace(with_rater(config, options.rater), crowd=_crowd(options))
     people = PeopleConfig(
         timeout=options.human_timeout, kinds=options.human_kinds, overlap=options.human_overlap
     )
     asked_kinds(config, people)
     return replace(config, people=people)
+
+
+def _crowd(options: TrainOptions) -> CrowdConfig | None:
+    if options.crowd is None:
+        return None
+    return CrowdConfig(
+        options.crowd,
+        num_raters=options.crowd_raters,
+        bad_share=options.crowd_bad_share,
+        bad=options.crowd_bad,
+        groups=options.crowd_groups,
+    )
 
 
 def split_env_kwargs(words: list[str]) -> tuple[dict[str, EnvValue], list[str]]:

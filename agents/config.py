@@ -8,6 +8,7 @@ from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.posted_query import KINDS, MAX_RANKED, QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
 from prefgym.feedback.selection import Selection
+from prefgym.simulations.crowds import CrowdConfig
 from prefgym.simulations.judges import EXPERT, Judge
 from prefgym.simulations.raters import Teacher
 
@@ -129,7 +130,10 @@ class PeopleConfig:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Everything that decides a run; with `people`, all but what they answer, and when."""
+    """Everything that decides a run; with `people`, all but what they answer, and when.
+
+    With a `crowd`, many simulated people answer in place of the one `teacher` or `judge`.
+    """
 
     env_id: str
     env_kwargs: Mapping[str, EnvValue] = field(default_factory=dict)
@@ -141,6 +145,7 @@ class RunConfig:
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     people: PeopleConfig | None = None
+    crowd: CrowdConfig | None = None
 
 
 def to_json(config: RunConfig) -> dict[str, object]:

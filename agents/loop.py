@@ -1,6 +1,7 @@
 """The preference loop: act, ask, fit, train, and save after every stage."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
 from prefgym.agents.ask import Asked, ask_round, store_round
 from prefgym.agents.config import RunConfig
+from prefgym.agents.crowd import simulated_rater
 from prefgym.agents.explore import explore
 from prefgym.agents.kl_penalty import KLPenalty
 from prefgym.agents.people import Waiting, ask_people
@@ -43,7 +45,7 @@ from prefgym.agents.stage_record import StageRecord, warning_rows
 from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
-from prefgym.feedback.rater import Rater, SimulatedRater
+from prefgym.feedback.rater import CrowdRater, Rater
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
 from prefgym.feedback.store import FeedbackStore
@@ -99,7 +101,9 @@ class PreferenceLoop:
         self.watch = watch
         self.stages = stages(config.loop, config.ppo)
         self.info = describe(config.env_id, config.env_kwargs)
-        self.rater = rater or self._simulated_rater()
+        self.rater = rater
+        if rater is None and config.people is None:
+            self.rater = simulated_rater(config, self.info)
         self.inputs = RewardInputs(
             config.reward_model.inputs,
             self.info.observation_space,
@@ -126,15 +130,6 @@ class PreferenceLoop:
     def reward_model(self) -> RewardModel:
         """The latest reward model."""
         return self.learned.reward_model
-
-    def _simulated_rater(self) -> Rater | None:
-        if self.config.people is not None:
-            return None
-        rates = self.config.loop.feedback == "rating"
-        judge = self.config.judge if rates else None
-        return SimulatedRater(
-            self.config.teacher, self.info.weights, judge=judge, criteria=self.info.criteria
-        )
 
     def run(self) -> None:
         """Finish every stage that is not finished, saving after each.
@@ -264,6 +259,9 @@ class PreferenceLoop:
                 waiting=self.waiting,
                 rng=self._rng(number, Purpose.ASK),
             )
+        if isinstance(self.rater, CrowdRater):
+            earlier = store.events(up_to_round=number - 1)
+            self.rater.recall(Counter(event.rater for event in earlier))
         asked = ask_round(
             self.pool.trajectories,
             labelled,

@@ -11,7 +11,7 @@ from prefgym.agents.measure import agreement, calibration_row, or_none, step_cor
 from prefgym.agents.schedule import Purpose, stage_rng, stage_seed
 from prefgym.feedback.dataset import Dataset
 from prefgym.feedback.fit import fit
-from prefgym.feedback.rater import Rater, SimulatedRater
+from prefgym.feedback.rater import CrowdRater, Rater, SimulatedRater
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
@@ -49,7 +49,8 @@ def refit(
         dataset: every answer, this round's included.
         asked: this round's queries and answers.
         pool: recorded behaviour, from which the fresh queries are drawn.
-        rater: who answers the fresh queries, if simulated; they are never fitted. None: people.
+        rater: who answers the fresh queries, if simulated; they are never fitted. Of a crowd it is
+            someone who never errs. None: people.
         config: the run's configuration.
         inputs: the rows that the reward model reads.
         weights: the environment's own weights of its criteria, shape (criteria,).
@@ -69,6 +70,8 @@ def refit(
     )
     rates = asked.rates
     held_out, calibration = None, None
+    if isinstance(rater, CrowdRater):
+        rater = rater.truth
     if isinstance(rater, SimulatedRater) and config.loop.held_out:
         rng = stage_rng(config.seed, stage, Purpose.HELD_OUT)
         if config.loop.feedback == "rating":
@@ -79,7 +82,7 @@ def refit(
             held_out, calibration = _held_out(model, labelled, pool, rater, config, rng=rng)
         if calibration is not None:
             calibration |= {"round": num_fits + 1}
-    row = {
+    row: dict[str, object] = {
         "kind": "round",
         "round": num_fits + 1,
         "error_rate": or_none(rates.error_rate) if rates else None,
@@ -94,6 +97,10 @@ def refit(
         "family_scores": found.held_out,
         "correlation": step_correlation(model, asked.segments, weights),
     }
+    if asked.raters is not None:
+        row["raters"] = len(set(asked.raters))
+    if asked.seconds is not None:
+        row["label_seconds"] = sum(asked.seconds)
     return Refit(model, row, calibration, held_out)
 
 

@@ -64,6 +64,7 @@ class Purpose(IntEnum):
     ASK = 2
     FIT = 3
     HELD_OUT = 4
+    CROWD = 5
 
 
 def stage_seed(seed: int, stage: int, purpose: Purpose) -> int:

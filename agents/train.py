@@ -121,6 +121,8 @@ def rater_name(config: RunConfig) -> str:
     """Who answers by these settings."""
     if config.people is not None:
         return "people"
+    if config.crowd is not None:
+        return f"{config.crowd.name}-of-{config.crowd.num_raters}"
     return config.judge.name if config.loop.feedback == "rating" else config.teacher.name
 
 

@@ -114,14 +114,19 @@ def read_feedback(
 
 
 def store_answers(
-    store: FeedbackStore, told: Told, rater: str, round_number: int, *, name: str = "query"
+    store: FeedbackStore,
+    told: Told,
+    rater: str | Sequence[str],
+    round_number: int,
+    *,
+    name: str = "query",
 ) -> None:
     """Write answers and what they speak of, in one transaction each; repeating it is harmless.
 
     Args:
         store: where to.
         told: the answers.
-        rater: who gave them.
+        rater: who gave them: one person, or the name for each.
         round_number: the round of the loop that asked.
         name: begins the keys of these answers, different for each kind asked in a round.
     """
@@ -129,17 +134,20 @@ def store_answers(
     ids = dict(
         zip(used, store.add_segments([told.segments.arrays(index) for index in used]), strict=True)
     )
+    raters = [rater] * len(told.answers) if isinstance(rater, str) else rater
     store.append(
         [
             Event(
                 kind=told.kind,
                 key=f"round-{round_number}-{name}-{number}",
-                rater=rater,
+                rater=who,
                 round=round_number,
                 segments=tuple(ids[index] for index in shown),
                 answer=answer,
             )
-            for number, (shown, answer) in enumerate(zip(told.shown, told.answers, strict=True))
+            for number, (shown, answer, who) in enumerate(
+                zip(told.shown, told.answers, raters, strict=True)
+            )
         ]
     )
 

@@ -44,6 +44,8 @@ def test_a_run_from_the_command_line_gives_a_table_and_a_report(
     [
         (["train", "CartPol-v1"], "unknown environment 'CartPol-v1'; did you mean CartPole-v1"),
         (["train", "CartPole-v1", "--rater", "bob"], "must be one of oracle"),
+        (["train", "CartPole-v1", "--crowd", "mixed", "--crowd-groups"], "groups are known of"),
+        (["train", "CartPole-v1", "--crowd", "mixed", "--crowd-bad-share", "1"], "bad_share must"),
         (["train", "CartPole-v1", "--env.wheels", "4"], "does not accept {'wheels': 4}"),
         (["train", "prefgym/Driving-v0", "--env.profile", "rude"], "profile must be one of"),
         (["train", "CartPole-v1", "--loop.steps", "100"], "steps must be at least"),

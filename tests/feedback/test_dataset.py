@@ -183,3 +183,13 @@ def test_rounds_from_one_on_are_left_out():
     assert isinstance(before, Dataset)
     assert isinstance(all_, Dataset)
     assert [len(one.feedback[0]) for one in (before, all_)] == [1, 2]
+
+
+def test_each_answer_may_be_of_another_rater():
+    told = Told("comparison", segments(2, 5), [(0, 1), (1, 0)], [{"preference": 1.0}] * 2)
+    with FeedbackStore("sqlite://") as store:
+        store_answers(store, told, ["ann", "bob"], 0)
+        store_answers(store, told, "cid", 1)
+        assert [event.rater for event in store.events()] == ["ann", "bob", "cid", "cid"]
+        with pytest.raises(ValueError, match="zip"):
+            store_answers(store, told, ["ann"], 2)

@@ -1,11 +1,16 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from prefgym.feedback.query import Queries, random_queries
-from prefgym.feedback.rater import Rater, SimulatedRater
+from prefgym.feedback.rater import CrowdRater, Rater, SimulatedRater
 from prefgym.feedback.segment import Segments
+from prefgym.simulations.crowd import Crowd
+from prefgym.simulations.judges import JUDGES, Judge
+from prefgym.simulations.noise import Fatigue, Flip
+from prefgym.simulations.person import Person
 from prefgym.simulations.raters import TEACHERS, Answers, Teacher, rater_statistics
 
 WEIGHTS = np.array([1.0, -0.5])
@@ -122,4 +127,106 @@ def test_weights_must_be_one_per_criterion(num_weights: int) -> None:
     rater = SimulatedRater(TEACHERS["oracle"], np.ones(num_weights))
     message = f"'oracle' weighs {num_weights} criteria, got segments with 2"
     with pytest.raises(ValueError, match=message):
+        rater.prepare(queries)
+
+
+# --- crowds
+
+
+def crowd(*people: Person, weights: tuple[tuple[float, ...], ...]) -> Crowd:
+    num = len(people)
+    nothing = np.zeros(num)
+    kind = np.arange(num)
+    return Crowd(people, kind, np.array(weights), np.ones(num), nothing, kind > 9, kind * 0)
+
+
+TRUTH = SimulatedRater(Teacher("truth"), WEIGHTS, judge=JUDGES["exact"], criteria=("a", "b"))
+
+
+def test_a_crowd_is_a_rater_and_its_answers_have_names() -> None:
+    oracle, contrary = Person(TEACHERS["oracle"]), Person(TEACHERS["oracle"], noises=(Flip(),))
+    rater = CrowdRater(crowd(oracle, contrary, weights=((1.0, -0.5),) * 2), TRUTH)
+    assert isinstance(rater, Rater)
+    some = segments()
+    queries = random_queries(some, 1000, num_new=len(some), rng=np.random.default_rng(1))
+    rater.prepare(queries)
+    answers = rater.answer(queries, rng=np.random.default_rng(2))
+    assert answers.rater is not None
+    assert answers.seconds is not None
+    right = answers.preference == TRUTH.answer(queries, rng=np.random.default_rng(0)).preference
+    np.testing.assert_array_equal(right, answers.rater == "rater-1")
+    assert 400 < right.sum() < 600
+
+
+def test_a_crowd_gets_tired_from_round_to_round_and_is_fresh_when_told() -> None:
+    tired = Person(TEACHERS["oracle"], noises=(Fatigue(1.0, 1e-3),))  # after a single answer
+    rater = CrowdRater(crowd(tired, weights=((1.0, -0.5),)), TRUTH)
+    some = segments()
+    queries = random_queries(some, 1, num_new=len(some), rng=np.random.default_rng(1))
+    rater.prepare(queries)
+    right = TRUTH.answer(queries, rng=np.random.default_rng(0)).preference
+
+    def wrong(given: int) -> float:
+        found = []
+        for seed in range(200):
+            rater.recall({"rater-1": given, "somebody else": 9})
+            answers = rater.answer(queries, rng=np.random.default_rng(seed))
+            found.append(answers.preference[0] != right[0])
+        return float(np.mean(found))
+
+    assert wrong(0) == 0.0
+    assert 0.35 < wrong(1) < 0.65
+    rater.recall({})
+    two = Queries(some, np.repeat(queries.first, 200), np.repeat(queries.second, 200))
+    answers = rater.answer(two, rng=np.random.default_rng(0))
+    assert answers.preference[0] == right[0]
+    assert 0.35 < (answers.preference != right[0]).mean() < 0.65
+
+
+def test_style_is_weighed_by_how_far_a_column_rises() -> None:
+    """Two clips of equal criteria; the second ends higher in the observation's second column."""
+    before = np.zeros((2, 2, 2), np.float32)
+    after = before.copy()
+    after[0, :, 1] = (0.25, 0.0)
+    after[1, :, 1] = (0.5, 0.25)
+    before[:, 1, 1] = after[:, 0, 1]
+    after[:, 1, 1] += before[:, 1, 1]  # 0.25 and 0.75 in the end
+    some = Segments(before, before, after, np.ones((2, 2), bool), np.zeros((2, 2, 1)))
+    queries = Queries(some, np.array([0, 0]), np.array([1, 1]))
+    oracle = Person(TEACHERS["oracle"])
+    long = CrowdRater(crowd(oracle, weights=((1.0, 0.3),)), TRUTH1, style_columns=[1])
+    short = CrowdRater(crowd(oracle, weights=((1.0, -0.3),)), TRUTH1, style_columns=[1])
+    for rater, expected in ((long, 0.0), (short, 1.0)):
+        rater.prepare(queries)
+        answers = rater.answer(queries, rng=np.random.default_rng(0))
+        assert answers.preference.tolist() == [expected] * 2
+
+
+TRUTH1 = SimulatedRater(Teacher("truth"), np.ones(1))
+
+
+def test_ratings_of_a_crowd_are_by_each_ones_own_judge() -> None:
+    exact = Person(TEACHERS["oracle"], judge=JUDGES["exact"])
+    contrary = Person(TEACHERS["oracle"], judge=Judge("contrary", noise=0.0, insight=-1.0))
+    names = ("a", "b")
+    rater = CrowdRater(crowd(exact, contrary, weights=((1.0, 1.0),) * 2), TRUTH, criteria=names)
+    some = segments(60)
+    share = np.broadcast_to(np.linspace(0, 1, 60)[:, None, None] / 8, (60, 8, 2)).copy()
+    some = dataclasses.replace(some, criteria=share)
+    values, who = rater.rate_each(some, names, rng=np.random.default_rng(0))
+    honest = TRUTH.rate(some, names, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(values[who == "rater-1"], honest[who == "rater-1"])
+    np.testing.assert_array_equal(values[who == "rater-2"], 6 - honest[who == "rater-2"])
+    again = rater.rate(some, names, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(values, again)
+    with pytest.raises(ValueError, match="heads must be criteria of the environment"):
+        rater.rate(some, ("c",), rng=np.random.default_rng(0))
+
+
+def test_a_crowd_must_see_the_round_first_and_weigh_what_is_there() -> None:
+    queries, _ = ask(TEACHERS["oracle"], segments())
+    rater = CrowdRater(crowd(Person(TEACHERS["oracle"]), weights=((1.0,),)), TRUTH)
+    with pytest.raises(RuntimeError, match="prepare"):
+        rater.answer(queries, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="the crowd weighs 1 criteria, got segments with 2"):
         rater.prepare(queries)

@@ -130,7 +130,15 @@ def _ask_comparisons(
     """Skips are asked but spend no label."""
     candidates = candidate_queries(pool, old, num_candidates(num_labels, loop), loop, rng=rng)
     rater.prepare(candidates)
-    order = select(candidates, MAX_ASKED * num_labels, loop.selection, model, rng=rng)
+    order = select(
+        candidates,
+        MAX_ASKED * num_labels,
+        loop.selection,
+        model,
+        batch=loop.batch,
+        batch_size=num_labels,
+        rng=rng,
+    )
     answered, end = 0, 0
     parts: list[Answers] = []
     while answered < num_labels and end < len(order):

@@ -26,11 +26,11 @@ from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.statistics import Interval, iqm, normalised_score, stratified_bootstrap
 from prefgym.agents.train import train_on_gold
 from prefgym.agents.vec_env import describe
-from prefgym.feedback.selection import SELECTIONS
 from prefgym.simulations.drivers import PROFILES
 
 ENV_ID = "prefgym/Driving-v0"
 LABELS = (25, 50, 100, 200, 400, 700)
+CURVES = ("uniform", "disagreement", "bald")
 NUM_SEEDS = 5
 ORACLE_STEPS = 3_000_000
 EPISODES = 256
@@ -73,7 +73,7 @@ def cells(num_seeds: int, *, quick: bool = False) -> list[Cell]:
         }
 
     headline = [("oracle", HEADLINE, "uniform"), ("noisy", HEADLINE, "uniform")]
-    curves = [("oracle", n, s) for s in SELECTIONS for n in LABELS]
+    curves = [("oracle", n, s) for s in CURVES for n in LABELS]
     conditions = [("oracle", 25, "uniform")] if quick else [*headline, *curves]
     found = []
     for part in (conditions[:2], conditions[2:]):
@@ -213,7 +213,7 @@ def _curves(
 ) -> bytes:
     """S_idm over the number of comparisons, a curve for each way to choose them."""
     curves = []
-    for selection in SELECTIONS:
+    for selection in CURVES:
         points = [Condition("oracle", labels, selection) for labels in LABELS]
         points = [point for point in points if point in conditions]
         if points:

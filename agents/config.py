@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Literal, get_args, get_type_hints
 
+from prefgym.feedback.batching import Batch
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.posted_query import KINDS, MAX_RANKED, QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
@@ -59,6 +60,12 @@ class LoopConfig:
     `whole_episodes` asks about episodes from their beginning to their true end, which must come
     within `segment_length` steps. `feedback` is what is asked: which of two is better, or how good
     one is on each of the reward model's heads.
+
+    `selection` is what makes a query worth asking and `batch` what keeps a round from asking the
+    same ten times. `posterior_draws`: active methods look at so many draws from the posterior of
+    a linear reward model in place of its few members; 0: at the members. `on_policy` cuts queries
+    from the newest recording alone, once there is a reward model: what the policy no longer does
+    need not be judged (as PoLiCER and QPA have it).
     """
 
     labels: int = 200
@@ -75,6 +82,9 @@ class LoopConfig:
     pool_steps: int = 16_384
     candidates: int = 10
     selection: Selection = "uniform"
+    batch: Batch = "top"
+    posterior_draws: int = 0
+    on_policy: bool = False
     explore: Literal["none", "held", "styles"] = "held"
     explore_envs: int = 16
     explore_steps: int = 8000
@@ -95,6 +105,8 @@ class LoopConfig:
             raise ValueError("first_share must be in (0, 1] and label_fraction in [0, 1]")
         if self.segment_length < 1:
             raise ValueError(f"segment_length must be at least 1, got {self.segment_length}")
+        if self.posterior_draws < 0:
+            raise ValueError(f"posterior_draws must be at least 0, got {self.posterior_draws}")
 
 
 @dataclass(frozen=True, slots=True)

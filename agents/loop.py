@@ -43,8 +43,9 @@ from prefgym.agents.run import (
 from prefgym.agents.schedule import Purpose, Stage, stage_rng, stage_seed, stages
 from prefgym.agents.stage_record import StageRecord, warning_rows
 from prefgym.agents.vec_env import describe, make_vec_env
-from prefgym.feedback.dataset import read_dataset
+from prefgym.feedback.dataset import Dataset, read_dataset
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
+from prefgym.feedback.posterior import widen
 from prefgym.feedback.rater import CrowdRater, Rater
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
@@ -244,6 +245,11 @@ class PreferenceLoop:
         # a killed stage may have stored its answers already: they are not part of its past
         before = read_dataset(store, self.config.reward_model.heads, before_round=number)
         labelled = None if before is None else before.clips(self.config.loop.segment_length)
+        pool = self.pool.trajectories
+        if model is not None and self.config.loop.on_policy:
+            pool = self.pool.newest
+        if model is not None and before is not None and self.config.loop.posterior_draws:
+            model = self._widened(model, before, number)
         if self.rater is None:
             assert self.config.people is not None
             policy = trained_policy(self.ppo, deterministic=False)
@@ -251,7 +257,7 @@ class PreferenceLoop:
                 store,
                 self.config,
                 self.config.people,
-                Behaviour(self.pool.trajectories, labelled, model, policy),
+                Behaviour(pool, labelled, model, policy),
                 round_number=number,
                 num_labels=stage.labels,
                 asked_before=self.done.asked,
@@ -263,7 +269,7 @@ class PreferenceLoop:
             earlier = store.events(up_to_round=number - 1)
             self.rater.recall(Counter(event.rater for event in earlier))
         asked = ask_round(
-            self.pool.trajectories,
+            pool,
             labelled,
             model,
             self.rater,
@@ -274,6 +280,16 @@ class PreferenceLoop:
         )
         store_round(store, asked, self.rater, number)
         return asked
+
+    def _widened(self, model: RewardModel, before: Dataset, number: int) -> RewardModel:
+        return widen(
+            model,
+            before.segments,
+            before.feedback,
+            self.config.fit.l2,
+            self.config.loop.posterior_draws,
+            generator=torch.Generator().manual_seed(self._seed(number, Purpose.ASK)),
+        )
 
     def _fit(
         self, number: int, asked: Asked, store: FeedbackStore, record: StageRecord

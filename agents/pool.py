@@ -34,6 +34,11 @@ class Pool:
         """Everything in the pool."""
         return concatenate(self._parts)
 
+    @property
+    def newest(self) -> Trajectories:
+        """The latest recording alone."""
+        return self._parts[-1]
+
     def to_bytes(self) -> bytes:
         """The pool as one safetensors document."""
         arrays: dict[str, np.ndarray] = {}

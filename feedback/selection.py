@@ -1,15 +1,25 @@
-"""Which candidate queries are worth asking: uniform, disagreement, BALD, and coverage at first."""
+"""Which candidate queries are worth asking, and in what order.
+
+"uniform" is the control. "bald", "d-optimal" and "disagreement" ask what tells most of the reward,
+"thompson" what tells most of the best behaviour. "entropy" asks what is nearest to 50:50, however
+little there is to learn from it: it is there to be compared with, and should be nobody's default.
+"""
 
 from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from prefgym.feedback.acquisition import bald as bald
+from prefgym.feedback.acquisition import d_optimal, entropy, thompson
+from prefgym.feedback.acquisition import disagreement as disagreement
+from prefgym.feedback.batching import BATCHES, Batch, power_order, spread_order
+from prefgym.feedback.batching import cover as cover
 from prefgym.feedback.comparison import preference_prob
 from prefgym.feedback.query import Queries
 from prefgym.feedback.reward_model import RewardModel
 
-Selection = Literal["uniform", "disagreement", "bald"]
+Selection = Literal["uniform", "disagreement", "bald", "d-optimal", "thompson", "entropy"]
 SELECTIONS: tuple[str, ...] = get_args(Selection)
 
 
@@ -19,18 +29,33 @@ def select(
     method: Selection,
     model: RewardModel | None,
     *,
+    batch: Batch = "top",
+    batch_size: int | None = None,
     rng: np.random.Generator,
 ) -> Int64[np.ndarray, " chosen"]:
-    """Indices of the `num_queries` candidates to ask, best first.
+    """Indices of the `num_queries` candidates to ask, in this order.
 
     "uniform" takes the candidates in their random order: the control for the others. The active
     methods need a fitted model; before there is one they choose for coverage.
 
+    Args:
+        candidates: what could be asked.
+        num_queries: how many to choose.
+        method: what makes a query worth asking.
+        model: the reward model so far; its members are the opinions that differ.
+        batch: "top" takes the best scores, "power" adds noise and "spread" covers the best, so
+            that a batch does not ask the same ten times. Thompson's batches differ by themselves.
+        batch_size: how many are asked before the model learns; None: all that are chosen.
+        rng: source of coverage, noise and draws of members.
+
     Raises:
-        ValueError: if the method is unknown, no query is wanted, or there are too few candidates.
+        ValueError: if the method or batch is unknown, no query is wanted, or there are too few
+            candidates.
     """
     if method not in SELECTIONS:
         raise ValueError(f"selection must be one of {', '.join(SELECTIONS)}, got {method!r}")
+    if batch not in BATCHES:
+        raise ValueError(f"batch must be one of {', '.join(BATCHES)}, got {batch!r}")
     if not 1 <= num_queries <= len(candidates):
         raise ValueError(
             f"num_queries must be in [1, {len(candidates)} candidates], got {num_queries}"
@@ -39,9 +64,29 @@ def select(
         return np.arange(num_queries)
     if model is None or not bool(model.informed):
         return cover(_descriptors(candidates), num_queries, rng=rng)
-    probabilities = member_probabilities(model, candidates)
-    score = disagreement(probabilities) if method == "disagreement" else bald(probabilities)
+    if method == "thompson":
+        returns = model.returns(candidates.segments).mean(dim=-1).double().numpy()
+        return thompson(returns, candidates.first, candidates.second, num_queries, rng=rng)
+    score = _score(method, model, candidates)
+    if batch == "power":
+        return power_order(score, rng=rng)[:num_queries]
+    if batch == "spread":
+        size = min(batch_size or num_queries, num_queries)
+        return spread_order(score, _descriptors(candidates), size, rng=rng)[:num_queries]
     return np.argsort(-score, kind="stable")[:num_queries]
+
+
+def _score(
+    method: Selection, model: RewardModel, candidates: Queries
+) -> Float64[np.ndarray, " query"]:
+    if method == "d-optimal":
+        returns = model.returns(candidates.segments).mean(dim=-1).double().numpy()
+        gaps = returns[:, candidates.first] - returns[:, candidates.second]
+        return d_optimal(gaps.var(axis=0), gaps.mean(axis=0))
+    probabilities = member_probabilities(model, candidates)
+    if method == "disagreement":
+        return disagreement(probabilities)
+    return bald(probabilities) if method == "bald" else entropy(probabilities)
 
 
 def member_probabilities(
@@ -50,42 +95,6 @@ def member_probabilities(
     """Each member's probability that the first segment is preferred."""
     returns = model.returns(queries.segments).mean(dim=-1)
     return preference_prob(returns[:, queries.first], returns[:, queries.second]).double().numpy()
-
-
-def disagreement(
-    probabilities: Float64[np.ndarray, "member query"],
-) -> Float64[np.ndarray, " query"]:
-    """Standard deviation of the members' probabilities (Christiano et al. 2017)."""
-    return probabilities.std(axis=0)
-
-
-def bald(probabilities: Float64[np.ndarray, "member query"]) -> Float64[np.ndarray, " query"]:
-    """Mutual information of answer and model, H(mean p) - mean H(p) [nat] (Houlsby et al. 2011)."""
-    return _entropy(probabilities.mean(axis=0)) - _entropy(probabilities).mean(axis=0)
-
-
-def _entropy(p: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
-    p = np.clip(p, 1e-12, 1 - 1e-12)
-    return -(p * np.log(p) + (1 - p) * np.log1p(-p))
-
-
-def cover(
-    points: Float64[np.ndarray, "point feature"], num_points: int, *, rng: np.random.Generator
-) -> Int64[np.ndarray, " chosen"]:
-    """Farthest-first traversal: a 2-approximation of the k-centre problem (Gonzalez 1985).
-
-    A point and its negative count as one: a query asks the same the other way round.
-    """
-    chosen = np.empty(num_points, np.int64)
-    chosen[0] = rng.integers(len(points))
-    distance = np.full(len(points), np.inf)
-    for i in range(1, num_points):
-        centre = points[chosen[i - 1]]
-        gap = np.minimum(((points - centre) ** 2).sum(axis=1), ((points + centre) ** 2).sum(axis=1))
-        distance = np.minimum(distance, gap)
-        distance[chosen[i - 1]] = -1.0  # never again, even where all others coincide with centres
-        chosen[i] = distance.argmax()
-    return chosen
 
 
 def _descriptors(queries: Queries) -> Float64[np.ndarray, "query feature"]:

@@ -12,10 +12,12 @@ import pytest
 
 from prefgym.agents.config import LoopConfig, PPOConfig, RunConfig
 from prefgym.agents.evaluate import evaluate
+from prefgym.agents.loop import PreferenceLoop
 from prefgym.agents.presets import preset
-from prefgym.agents.run import RunError, read_metrics, read_progress
+from prefgym.agents.run import RunError, create, read_metrics, read_progress
 from prefgym.agents.train import load_run, resume, train
 from prefgym.agents.vec_env import describe
+from prefgym.feedback.selection import Selection
 from prefgym.feedback.store import FeedbackStore
 from prefgym.simulations.raters import Answers
 
@@ -87,6 +89,40 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_bytes(
         train("CartPole-v1", out=folder, config=TINY, progress=stop_at(step))
     assert resume(folder).labels == 24
     assert models(folder) == models(finished)
+
+
+@pytest.mark.parametrize("selection", ["d-optimal", "thompson"])
+def test_a_run_that_chooses_its_queries_resumes_to_the_same_bytes(
+    tmp_path: Path, selection: Selection
+) -> None:
+    """With draws from the posterior, a spread batch and queries of the newest behaviour."""
+    loop = replace(
+        TINY.loop, selection=selection, batch="spread", posterior_draws=16, on_policy=True
+    )
+    config = replace(TINY, loop=loop, fit=replace(TINY.fit, family="linear"))
+    train("CartPole-v1", out=tmp_path / "whole", config=config)
+    with pytest.raises(Stop):
+        train("CartPole-v1", out=tmp_path / "stopped", config=config, progress=stop_at(1100))
+    resume(tmp_path / "stopped")
+    assert models(tmp_path / "stopped") == models(tmp_path / "whole")
+
+
+def test_queries_on_policy_are_of_the_newest_behaviour(tmp_path: Path) -> None:
+    config = replace(TINY, loop=replace(TINY.loop, rounds=3, on_policy=True, old_share=0.0))
+    newest: list[set[bytes]] = []
+
+    def keep(loop: PreferenceLoop) -> None:
+        if len(newest) < 2:  # nothing is kept for the last round's sake
+            newest.append({row.tobytes() for row in loop.pool.newest.observations})
+
+    create(tmp_path, config)
+    PreferenceLoop(tmp_path, config, watch=keep).run()
+    with FeedbackStore(tmp_path / "feedback.sqlite") as store:
+        second = [event for event in store.events() if event.round == 1]
+        shown = store.segments([name for event in second for name in event.segments])
+    assert len(second) == 8
+    for segment in shown:
+        assert {row.tobytes() for row in segment["observations"]} <= newest[1]
 
 
 def test_answers_of_a_killed_stage_are_not_asked_twice(finished: Path, tmp_path: Path) -> None:

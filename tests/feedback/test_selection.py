@@ -8,11 +8,19 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefgym.feedback.batching import BATCHES
 from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.reward_inputs import InputConfig, RewardInputs
 from prefgym.feedback.reward_model import RewardModel, RewardModelConfig, new_reward_model
 from prefgym.feedback.segment import Segments
-from prefgym.feedback.selection import bald, cover, disagreement, member_probabilities, select
+from prefgym.feedback.selection import (
+    SELECTIONS,
+    bald,
+    cover,
+    disagreement,
+    member_probabilities,
+    select,
+)
 
 POINTS = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=5, max_size=9)
 
@@ -76,7 +84,7 @@ def test_uniform_takes_the_candidates_as_they_come() -> None:
         assert select(candidates, 2, "uniform", fitted, rng=rng()).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("method", ["disagreement", "bald"])
+@pytest.mark.parametrize("method", ["disagreement", "bald", "d-optimal"])
 def test_active_methods_ask_first_what_members_dispute_most(method: str) -> None:
     # members agree on the sign only where both segments are alike
     candidates = queries([(0.0, 0.0), (2.0, 0.0), (1.0, 0.0), (0.0, 4.0)])
@@ -91,7 +99,7 @@ def test_bald_passes_over_what_is_only_noise() -> None:
     assert chosen.tolist() == [1]
 
 
-@pytest.mark.parametrize("method", ["disagreement", "bald"])
+@pytest.mark.parametrize("method", ["disagreement", "bald", "d-optimal", "thompson", "entropy"])
 def test_before_there_is_a_model_active_methods_cover(method: str) -> None:
     candidates = queries([(0.0, 0.0), (0.0, 0.1), (9.0, 0.0), (0.1, 0.0), (0.0, 9.1)])
     uninformed = model(1.0, -1.0)
@@ -139,9 +147,10 @@ def test_a_segment_that_ends_early_is_described_by_its_real_steps() -> None:
         assert 0 in select(candidates, 2, "bald", None, rng=rng(seed)).tolist()
 
 
-@pytest.mark.parametrize("method", ["uniform", "disagreement", "bald"])
+@pytest.mark.parametrize("method", SELECTIONS)
 @pytest.mark.parametrize("fitted", [True, False])
-def test_chosen_queries_are_distinct(method: str, fitted: bool) -> None:
+@pytest.mark.parametrize("batch", BATCHES)
+def test_chosen_queries_are_distinct(method: str, fitted: bool, batch: str) -> None:
     values = rng().normal(size=(40, 1, 1)).astype(np.float32)
     mask = np.ones((40, 1), bool)
     segments = Segments(values, values, values, mask, values.astype(np.float64))
@@ -151,9 +160,39 @@ def test_chosen_queries_are_distinct(method: str, fitted: bool) -> None:
         30,
         method,  # type: ignore[arg-type]
         model(1.0, -1.0) if fitted else None,
+        batch=batch,  # type: ignore[arg-type]
+        batch_size=7,
         rng=rng(),
     )
     assert sorted(chosen.tolist()) == list(range(30))
+
+
+def test_entropy_asks_what_is_only_noise_and_the_others_do_not() -> None:
+    """Of the first pair all members are undecided; of the second one is sure."""
+    candidates = queries([(0.001, 0.0), (6.0, 0.0)])
+    members = model(1.0, 0.6)
+    asked = {
+        method: select(candidates, 1, method, members, rng=rng()).tolist()
+        for method in ("entropy", "bald", "disagreement", "d-optimal")
+    }
+    assert asked == {"entropy": [0], "bald": [1], "disagreement": [1], "d-optimal": [1]}
+
+
+def test_a_spread_batch_does_not_ask_the_same_twice() -> None:
+    """Two like pairs are disputed most, and one unlike them a little less."""
+    candidates = queries([(4.0, 0.0), (4.0, 0.0), (0.0, 2.0), *[(0.1, 0.0)] * 9])
+    members = model(1.0, -1.0)
+    top = select(candidates, 2, "bald", members, rng=rng())
+    assert sorted(top.tolist()) == [0, 1]
+    for seed in range(5):
+        spread = select(candidates, 2, "bald", members, batch="spread", rng=rng(seed))
+        assert len(set(spread.tolist()) & {0, 1}) == 1
+
+
+def test_an_unknown_batch_is_refused() -> None:
+    candidates = queries([(0.0, 1.0)])
+    with pytest.raises((ValueError, TypeError), match="best"):
+        select(candidates, 1, "bald", None, batch="best", rng=rng())  # type: ignore[arg-type]
 
 
 def test_an_unknown_method_is_refused() -> None:

@@ -1,0 +1,59 @@
+"""Batches of queries that do not all ask the same: noise on the scores, or coverage."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+Batch = Literal["top", "power", "spread"]
+BATCHES: tuple[str, ...] = get_args(Batch)
+SHORTLIST = 10  # times the batch: what coverage may choose among
+
+
+def power_order(
+    score: Float64[np.ndarray, " query"], *, rng: np.random.Generator
+) -> Int64[np.ndarray, " query"]:
+    """All queries in a random order that favours high scores (Kirsch et al. 2021, PowerBALD).
+
+    log(score) + Gumbel noise: draws without replacement, each in proportion to the score.
+    """
+    noisy = np.log(np.maximum(score, 1e-12)) + rng.gumbel(size=len(score))
+    return np.argsort(-noisy, kind="stable")
+
+
+def spread_order(
+    score: Float64[np.ndarray, " query"],
+    points: Float64[np.ndarray, "query feature"],
+    batch_size: int,
+    *,
+    rng: np.random.Generator,
+) -> Int64[np.ndarray, " query"]:
+    """All queries: first a batch that covers the best ones, then the rest by score.
+
+    The best are ten times the batch, but no more than half of the queries, or the score would
+    decide nothing.
+    """
+    order = np.argsort(-score, kind="stable")
+    num_best = max(batch_size, min(SHORTLIST * batch_size, len(score) // 2))
+    best = order[:num_best]
+    batch = best[cover(points[best], min(batch_size, len(best)), rng=rng)]
+    return np.concatenate([batch, order[~np.isin(order, batch)]])
+
+
+def cover(
+    points: Float64[np.ndarray, "point feature"], num_points: int, *, rng: np.random.Generator
+) -> Int64[np.ndarray, " chosen"]:
+    """Farthest-first traversal: a 2-approximation of the k-centre problem (Gonzalez 1985).
+
+    A point and its negative count as one: a query asks the same the other way round.
+    """
+    chosen = np.empty(num_points, np.int64)
+    chosen[0] = rng.integers(len(points))
+    distance = np.full(len(points), np.inf)
+    for i in range(1, num_points):
+        centre = points[chosen[i - 1]]
+        gap = np.minimum(((points - centre) ** 2).sum(axis=1), ((points + centre) ** 2).sum(axis=1))
+        distance = np.minimum(distance, gap)
+        distance[chosen[i - 1]] = -1.0  # never again, even where all others coincide with centres
+        chosen[i] = distance.argmax()
+    return chosen

@@ -53,10 +53,10 @@ class LoopConfig:
 
     `rounds` label rounds are spread evenly from the end of the warm-up to `label_fraction` of all
     steps; the first gets `first_share` of the labels. `explore` names the behaviour that the
-    first round also shows: "none", "held" (random actions held for random times) or "styles"
-    (the environment's own diverse behaviours) in `explore_envs` environments; its `explore_steps`
-    count towards `steps`. Queries
-    are cut from the latest `pool_steps`; `old_share` of the partners are segments labelled before.
+    first round also shows: "none", "held" (random actions held for random times), "styles" (the
+    environment's own diverse behaviours) or "entropy" (a PPO that learns to meet new states) in
+    `explore_envs` environments; its `explore_steps` count towards `steps`. Queries are cut from
+    the latest `pool_steps`; `old_share` of the partners are segments labelled before.
     `whole_episodes` asks about episodes from their beginning to their true end, which must come
     within `segment_length` steps. `feedback` is what is asked: which of two is better, or how good
     one is on each of the reward model's heads.
@@ -85,7 +85,7 @@ class LoopConfig:
     batch: Batch = "top"
     posterior_draws: int = 0
     on_policy: bool = False
-    explore: Literal["none", "held", "styles"] = "held"
+    explore: Literal["none", "held", "styles", "entropy"] = "held"
     explore_envs: int = 16
     explore_steps: int = 8000
     held_out: int = 500

@@ -3,9 +3,10 @@
 import numpy as np
 
 from prefgym.agents.config import RunConfig
+from prefgym.agents.intrinsic import seek_novelty
 from prefgym.agents.policies import explorer
 from prefgym.agents.recorder import Recorder
-from prefgym.agents.vec_env import make_vec_env
+from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.trajectory import Trajectories
 
 
@@ -21,11 +22,15 @@ def explore(config: RunConfig, *, seed: int, rng: np.random.Generator) -> Trajec
     venv = make_vec_env(config.env_id, config.env_kwargs, num_envs)
     num_steps = config.loop.exploration // num_envs
     recorder = Recorder(venv, num_steps)
-    policy = explorer(config.loop.explore, venv.action_space, num_envs, rng=rng)
-    recorder.seed(seed)
-    observations = recorder.reset()
-    for _ in range(num_steps):
-        observations, _, _, _ = recorder.step(policy(observations))
+    if config.loop.explore == "entropy":
+        info = describe(config.env_id, config.env_kwargs)
+        seek_novelty(config.ppo, recorder, info.candidates, num_steps, seed=seed)
+    else:
+        policy = explorer(config.loop.explore, venv.action_space, num_envs, rng=rng)
+        recorder.seed(seed)
+        observations = recorder.reset()
+        for _ in range(num_steps):
+            observations, _, _, _ = recorder.step(policy(observations))
     found = recorder.trajectories()
     recorder.close()
     return found

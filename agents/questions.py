@@ -138,9 +138,7 @@ class Questions:
         )
         certain = self._certain(candidates, round(num_queries * self._settings.gold_share))
         num_open = num_queries - len(certain.numbers)
-        order = select(
-            candidates, num_open, loop.selection, model, batch=loop.batch, rng=self._rng
-        )
+        order = select(candidates, num_open, loop.selection, model, batch=loop.batch, rng=self._rng)
         chosen = candidates.take(np.concatenate([order, certain.numbers]))
         names = self._keep(everything, starts, chosen.pairs)
         gold: list[Answer | None] = [None] * num_open

@@ -16,6 +16,9 @@ from prefgym.feedback.tables import SCHEMA_VERSION
 from prefgym.feedback.turnstile import Turnstile
 
 _LOCK_TIMEOUT = 30.0  # [s]
+# connections of a pool: as many as there are threads at work, which else would wait for one and,
+# the pool not being fair, could wait for ever
+_UNLIMITED = 0
 _CLOCKS = {
     "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
@@ -147,7 +150,7 @@ def open_engine(url: sa.URL) -> sa.Engine:
         raise ValueError(f"feedback store must be in sqlite or postgresql, got {backend}")
     if backend == "postgresql":
         try:
-            return sa.create_engine(url, pool_pre_ping=True)
+            return sa.create_engine(url, pool_pre_ping=True, pool_size=_UNLIMITED)
         except ModuleNotFoundError as error:
             raise ValueError(
                 f"a feedback store in PostgreSQL needs psycopg, got: {error}; "
@@ -155,7 +158,10 @@ def open_engine(url: sa.URL) -> sa.Engine:
             ) from error
     # Transactions begin where we say, tables included, and not where sqlite3 guesses.
     options = {"isolation_level": None, "timeout": _LOCK_TIMEOUT}
-    engine = sa.create_engine(url, connect_args=options)
+    if _sqlite_file(url) is None:
+        engine = sa.create_engine(url, connect_args=options)
+    else:
+        engine = sa.create_engine(url, connect_args=options, pool_size=_UNLIMITED)
 
     @sa.event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _: object) -> None:

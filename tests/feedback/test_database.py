@@ -1,6 +1,7 @@
 """What the database under the store promises."""
 
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -122,6 +123,20 @@ def test_who_holds_a_name_is_alone(place):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(hold, range(4)))
     assert order[::2] == order[1::2]
+    database.close()
+
+
+def test_every_thread_has_a_connection(place):
+    """Forty threads of a web server read at once."""
+    database, barrier = Database(place), threading.Barrier(40)
+
+    def read(_):
+        with database.read() as connection:
+            barrier.wait(timeout=20)
+            return connection.scalar(sa.select(sa.func.count()).select_from(META))
+
+    with ThreadPoolExecutor(40) as pool:
+        assert list(pool.map(read, range(40))) == [1] * 40
     database.close()
 
 

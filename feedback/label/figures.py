@@ -29,7 +29,7 @@ Records = Sequence[AssignmentRecord]
 _TIE = 0.5
 _LEVELS = {0.0: 0, _TIE: 1, 1.0: 2}  # of a comparison: the second is better, a tie, the first
 _NEAR = 1  # levels by which a rating may miss the known one and be right
-_KEPT_SECONDS = 2.0
+_KEPT_SECONDS, _KEPT_TIMES = 2.0, 10.0
 _BOOTSTRAP_SEED = 0
 
 
@@ -44,23 +44,27 @@ class Figures(NamedTuple):
 
 
 class LatestFigures:
-    """The figures of a queue's answers, at most two seconds old; computed by one at a time."""
+    """The figures of a queue's answers, a few seconds old; computed by one at a time.
+
+    They are kept for ten times as long as they take, so that looking at the figures of very many
+    answers does not keep anyone from answering.
+    """
 
     def __init__(self, queue: LabelQueue) -> None:
         self._queue = queue
         self._lock = Lock()
-        self._computed_at = -float("inf")
-        self._figures: Figures | None = None
+        self._fresh_until = 0.0
+        self._figures = Figures({}, Interval(None), Interval(None), (), 0.0)
 
     def read(self) -> Figures:
         """The figures; computed again where they are old."""
         with self._lock:
-            now = time.monotonic()
-            if self._figures is None or now - self._computed_at > _KEPT_SECONDS:
-                records = self._queue.records()
+            begin = time.monotonic()
+            if begin >= self._fresh_until:
                 rng = np.random.default_rng(_BOOTSTRAP_SEED)
-                self._figures = figures(records, datetime.now(UTC), rng=rng)
-                self._computed_at = now
+                self._figures = figures(self._queue.records(), datetime.now(UTC), rng=rng)
+                now = time.monotonic()
+                self._fresh_until = now + max(_KEPT_SECONDS, _KEPT_TIMES * (now - begin))
             return self._figures
 
 

@@ -151,7 +151,7 @@ def test_figures_are_kept_for_a_moment(desk, ann, pairs):
     assert latest.read().by_kind == {"comparison": 1}
     ann.answer(choice="0")
     assert latest.read().by_kind == {"comparison": 1}
-    latest._computed_at -= 10.0
+    latest._fresh_until = 0.0
     assert latest.read().by_kind == {"comparison": 2}
 
 

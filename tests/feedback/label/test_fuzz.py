@@ -11,9 +11,9 @@ SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "fuzz_label.py"
 
 
 def test_nothing_that_is_sent_makes_the_page_fail():
-    command = [sys.executable, str(SCRIPT), "--requests", "280", "--seed", "1"]
+    command = [sys.executable, str(SCRIPT), "--requests", "140", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
-    assert (found["requests"] > 250, found["faults"]) == (True, 0)
+    assert (found["requests"] > 120, found["faults"]) == (True, 0)
     assert {"200", "303", "403", "422"} <= set(found["statuses"])

@@ -1,9 +1,10 @@
 """Sixteen people label as fast as they can: what is lost, and how long an answer takes.
 
-    python benchmarks/label_load.py [--store URL] [--people 16] [--answers 500]
+    python benchmarks/label_load.py [--store URL] [--people 16] [--answers 500] [--pause 0]
 
 One real server process, loopback HTTP with kept connections. Every person gets a question and
-answers it, again and again, without a pause: far more than people do.
+answers it, again and again: without a pause, which is far more than people do, or after a time of
+`pause` seconds on average.
 """
 
 import argparse
@@ -26,10 +27,12 @@ CHOICES = ("0", "1", "tie", "skip")
 class Person(threading.Thread):
     """Answers until all answers are given or nothing is asked."""
 
-    def __init__(self, client: Client, answers: int) -> None:
+    def __init__(self, client: Client, answers: int, pause: float, seed: int) -> None:
         super().__init__()
         self.client = client
         self.answers = answers
+        self.pause = pause
+        self.rng = np.random.default_rng(seed)
         self.acknowledged: list[str] = []
         self.seconds: dict[str, list[float]] = {"question": [], "answer": []}
         self.refused: list[int] = []
@@ -41,6 +44,7 @@ class Person(threading.Thread):
             fields = fields_of(page)
             if "assignment" not in fields:
                 return
+            time.sleep(self.rng.exponential(self.pause))
             said = fields | {"choice": CHOICES[number % 4], "seconds": "1.5"}
             status = self._timed("answer", lambda: self.client.post("/answer", said))  # noqa: B023
             if status == 303:
@@ -61,19 +65,23 @@ def main() -> None:
     parser.add_argument("--store", default="")
     parser.add_argument("--people", type=int, default=16)
     parser.add_argument("--answers", type=int, default=500)
+    parser.add_argument("--pause", type=float, default=0.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = options.store or str(Path(folder) / "feedback.sqlite")
-        print(json.dumps(measure(url, options.people, options.answers)))
+        print(json.dumps(measure(url, options.people, options.answers, options.pause)))
 
 
-def measure(url: str, num_people: int, num_answers: int) -> dict[str, object]:
-    """What sixteen people did and what is stored of it."""
+def measure(url: str, num_people: int, num_answers: int, pause: float) -> dict[str, object]:
+    """What so many people did, and what is stored of it."""
     sessions = fill(url, num_people * num_answers, num_people)
     with FeedbackStore(url) as store:
         cookie = cookie_name("session", store.database.name)
     with server(url) as (process, port):
-        people = [Person(Client(port, cookie, session), num_answers) for session in sessions]
+        people = [
+            Person(Client(port, cookie, session), num_answers, pause, seed)
+            for seed, session in enumerate(sessions)
+        ]
         people[0].client.get("/label")
         begin, spent, held = time.perf_counter(), cpu_seconds(process), resident_mib(process)
         for person in people:
@@ -91,6 +99,7 @@ def measure(url: str, num_people: int, num_answers: int) -> dict[str, object]:
     return {
         "store": url.split(":")[0] if "://" in url else "sqlite",
         "people": num_people,
+        "pause_seconds": pause,
         "acknowledged": len(acknowledged),
         "stored": num_events,
         "lost": len(set(acknowledged) - set(stored)),

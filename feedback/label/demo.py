@@ -182,11 +182,12 @@ def _store_pole(
 
 def _draw_pole(state: Float32[np.ndarray, " 4"]) -> UInt8[np.ndarray, "height width 3"]:
     """A cart and its pole, without pygame, which Gymnasium needs to draw them."""
-    image = Image.new("RGB", (480, 240), "#f4f4f0")
+    image = Image.new("RGB", (960, 480), "#f4f4f0")
     draw = ImageDraw.Draw(image)
-    draw.line([(0, 200), (480, 200)], "#777777", 2)
-    x, angle = 240 + 90 * float(state[0]), float(state[2])
-    draw.rectangle([x - 30, 182, x + 30, 200], "#26547c")
-    tip = (x + 130 * math.sin(angle), 182 - 130 * math.cos(angle))
-    draw.line([(x, 182), tip], "#c8553d", 8)
-    return np.asarray(image)
+    draw.line([(0, 400), (960, 400)], "#777777", 4)
+    x, angle = 480 + 180 * float(state[0]), float(state[2])
+    draw.rectangle([x - 60, 364, x + 60, 400], "#26547c")
+    tip = (x + 260 * math.sin(angle), 364 - 260 * math.cos(angle))
+    draw.line([(x, 364), tip], "#c8553d", 16)
+    # drawn at twice the size, so that edges become smooth
+    return np.asarray(image.resize((480, 240), Image.Resampling.BOX))

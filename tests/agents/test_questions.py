@@ -12,7 +12,7 @@ def pairs(totals: list[list[float]], first: list[int], second: list[int]) -> Que
         actions=steps,
         next_observations=steps,
         mask=np.ones((len(totals), 1), np.bool_),
-        criteria=np.array(totals)[:, None],
+        criteria=np.array(totals, np.float64)[:, None],
     )
     return Queries(segments, np.array(first), np.array(second))
 

@@ -18,7 +18,7 @@ from rich.progress import track
 from prefgym.agents.run import write_atomically, write_json
 
 console = Console()
-NAMES = ("driving", "control", "speed", "resume", "teachers", "judges", "text")
+NAMES = ("driving", "control", "speed", "resume", "teachers", "judges", "text", "mixed")
 Cell = dict[str, str | int | float]
 Result = dict[str, object]
 
@@ -28,7 +28,7 @@ class BenchmarkOptions:
     """Run one benchmark. Finished cells stay in OUT: stop it and go on as you like."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """driving, control, speed, resume, teachers, judges or text."""
+    """driving, control, speed, resume, teachers, judges, text or mixed."""
     out: Path | None = None
     """Folder for cells, tables and plots; default: results-cache/NAME."""
     seeds: int = 0

@@ -73,18 +73,28 @@ class SimulatedRater:
 
     def prepare(self, candidates: Queries) -> None:
         """Set this round's thresholds from the candidate queries."""
-        returns = self.returns(candidates)
+        returns = self.returns(candidates.segments)
         self._calibration = calibrate(self.teacher, returns[candidates.pairs])
 
+    @property
+    def calibration(self) -> Calibration:
+        """The person's scales in this round.
+
+        Raises:
+            RuntimeError: if `prepare` was not called first.
+        """
+        if self._calibration is None:
+            raise RuntimeError("prepare(candidates) must be called before the first answer")
+        return self._calibration
+
     def returns(
-        self, queries: Queries, *, discount: float = 1.0
+        self, segments: Segments, *, discount: float = 1.0
     ) -> Float64[np.ndarray, " segment"]:
         """The person's own return of every segment.
 
         Raises:
             ValueError: if the segments have another number of criteria than the person weighs.
         """
-        segments = queries.segments
         if segments.criteria.shape[-1] != len(self.weights):
             raise ValueError(
                 f"rater {self.name!r} weighs {len(self.weights)} criteria, "
@@ -98,11 +108,10 @@ class SimulatedRater:
         Raises:
             RuntimeError: if `prepare` was not called first.
         """
-        if self._calibration is None:
-            raise RuntimeError("prepare(candidates) must be called before the first answer")
-        returns = self.returns(queries)[queries.pairs]
-        recent = self.returns(queries, discount=self.teacher.discount)[queries.pairs]
-        return answer(self.teacher, returns, recent, self._calibration, rng=rng)
+        calibration = self.calibration
+        returns = self.returns(queries.segments)[queries.pairs]
+        recent = self.returns(queries.segments, discount=self.teacher.discount)[queries.pairs]
+        return answer(self.teacher, returns, recent, calibration, rng=rng)
 
     def rate(
         self, segments: Segments, heads: Sequence[str], *, rng: np.random.Generator

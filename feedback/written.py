@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from prefgym.envs.text_sources import guess_language
 from prefgym.feedback.comparison import Comparison
@@ -120,14 +120,22 @@ def written_segments(
     return finished_segments(shown[:, 0])
 
 
-def finished_segments(shown: Float32[np.ndarray, "text column"]) -> Segments:
-    """Texts as segments of one step, from what is seen of each at its end."""
+def finished_segments(
+    shown: Float32[np.ndarray, "text column"],
+    criteria: Float64[np.ndarray, "text criterion"] | None = None,
+) -> Segments:
+    """Texts as segments of one step, from what is seen of each at its end.
+
+    Args:
+        shown: what is seen.
+        criteria: gold, where it is known; None: nan.
+    """
     return Segments(
         observations=np.zeros_like(shown)[:, None],
         actions=np.zeros((len(shown), 1, STOP + 1), np.float32),
         next_observations=shown[:, None],
         mask=np.ones((len(shown), 1), np.bool_),
-        criteria=np.full((len(shown), 1, 1), np.nan),
+        criteria=np.full((len(shown), 1, 1), np.nan) if criteria is None else criteria[:, None],
     )
 
 

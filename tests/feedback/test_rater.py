@@ -47,7 +47,7 @@ def test_an_oracle_prefers_the_higher_weighted_return_of_real_steps() -> None:
     some = Segments(steps, steps, steps, mask, criteria)  # returns 0, 0.5 and 1
     queries = Queries(some, np.array([0, 2, 1]), np.array([1, 1, 1]))
     rater = SimulatedRater(TEACHERS["oracle"], WEIGHTS)
-    assert rater.returns(queries).tolist() == [0.0, 0.5, 1.0]
+    assert rater.returns(some).tolist() == [0.0, 0.5, 1.0]
     rater.prepare(queries)
     answers = rater.answer(queries, rng=np.random.default_rng(0))
     assert answers.preference.tolist() == [0.0, 1.0, 0.5]

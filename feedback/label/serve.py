@@ -23,7 +23,7 @@ from prefgym.feedback.label.settings import LabelSettings
 from prefgym.feedback.people import People
 
 ADMIN_LINK_SECONDS = 3600.0
-_GRACE = 3  # [s] that open requests have when the server stops
+_GRACE, _KEPT = 3, 75  # [s] that open requests have at the end, and idle connections always
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _WILDCARDS = ("0.0.0.0", "::", "")
 
@@ -147,6 +147,7 @@ def _server(opened: Opened, settings: LabelSettings) -> uvicorn.Server:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=_KEPT,  # longer than people look at a question
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.certificate_key,
     )

@@ -63,6 +63,15 @@ class Judged:
         """Mean of the four criteria."""
         return self.ratings.mean(axis=1)
 
+    @property
+    def within_article(self) -> Float64[np.ndarray, "summary criterion"]:
+        """Ratings less the mean of their article: some articles' summaries all fare better."""
+        _, own = np.unique(self.article, return_inverse=True)
+        mean = np.stack(
+            [self.ratings[own == number].mean(axis=0) for number in range(own.max() + 1)]
+        )
+        return self.ratings - mean[own]
+
 
 def summeval_folder() -> Path:
     """Where SummEval lies.

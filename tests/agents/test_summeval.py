@@ -6,6 +6,7 @@ import pytest
 from prefgym.agents.summeval import (
     NUM_TRAIN,
     Articles,
+    Judged,
     n_grams,
     read_articles,
     read_judged,
@@ -13,6 +14,7 @@ from prefgym.agents.summeval import (
     summeval_folder,
 )
 from prefgym.agents.text_agreement import comparisons, pair_agreement
+from prefgym.feedback.written import written_segments
 from prefgym.simulations.tokens import split_sentences
 
 needs_data = pytest.mark.skipif("PREFGYM_DATA" not in os.environ, reason="needs SummEval")
@@ -37,6 +39,14 @@ def test_shuffles_keep_every_sentence_and_differ() -> None:
     for shuffled in twice.texts:
         assert sorted(split_sentences(shuffled)) == sorted(split_sentences(text))
     assert articles.shuffles(2, 0) == twice
+
+
+def test_an_article_that_fares_well_is_not_what_a_summary_is_praised_for() -> None:
+    texts = written_segments([("One came. Two went.", "One came.")] * 5)
+    ratings = np.array([[5.0, 1.0], [2.0, 2.0], [3.0, 1.0], [1.0, 2.0], [5.0, 4.0]])
+    judged = Judged(texts, ratings, np.array([7, 2, 7, 2, 7]))
+    expected = [[2 / 3, -1], [0.5, 0], [-4 / 3, -1], [-0.5, 0], [2 / 3, 2]]
+    np.testing.assert_allclose(judged.within_article, expected, atol=1e-12)
 
 
 def test_missing_data_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from prefgym.feedback.reward_inputs import InputConfig, RewardInputs
 from prefgym.feedback.reward_model import RewardModel, RewardModelConfig
 from prefgym.feedback.segment import Segments, concatenate
 from prefgym.feedback.written import finished_segments, written_segments
-from prefgym.simulations.attacks import NEGATIVES, attacked
+from prefgym.simulations.attacks import NEGATIVES, Attack, attacked
 from prefgym.simulations.playback import play
 from prefgym.simulations.reading import Reading
 from prefgym.simulations.summarizers import Value
@@ -77,6 +77,7 @@ def add_negatives(
     budget: int,
     rng: np.random.Generator,
     others: Sequence[str] | None = None,
+    attacks: Mapping[str, Attack] = NEGATIVES,
 ) -> tuple[Segments, Comparison]:
     """Every source's made-up bad texts, each beaten by a text of the same source that was judged.
 
@@ -90,17 +91,18 @@ def add_negatives(
         budget: sentences that a summary is meant to have.
         rng: decides the bad texts and which text beats each.
         others: a text about each source, for bad texts that borrow; None: the source itself.
+        attacks: what makes the bad texts, each one of every source.
 
     Returns:
         The judged texts and the bad ones, and the comparisons.
     """
     bad = [
         pair
-        for attack in NEGATIVES.values()
+        for attack in attacks.values()
         for pair in attacked(attack, texts, language, rng, others=others)
     ]
     judged = [np.flatnonzero(own == number) for number in range(len(texts))]
-    source = np.tile(np.arange(len(texts)), len(NEGATIVES))
+    source = np.tile(np.arange(len(texts)), len(attacks))
     usable = np.array([len(judged[number]) > 0 for number in source])
     better = np.array([rng.choice(judged[number]) for number in source[usable]])
     worse = len(segments) + np.arange(usable.sum())

@@ -18,6 +18,7 @@ Attack = Callable[[str, Sequence[str], str, np.random.Generator], str]
 NUM_STUFFED = 45
 NUM_REPEATS = 3
 NUM_FOREIGN = 2
+NUM_RAMBLED = 6
 SHORT = {"en": "It was news.", "zh": "有事发生。"}
 
 
@@ -89,6 +90,13 @@ def foreign_end(
     """A sentence of the source, then the end of another source."""
     chosen = sentences[int(rng.integers(len(sentences)))]
     return join([chosen, *split_sentences(other)[-NUM_FOREIGN:]], language)
+
+
+def rambling(language: str, sentences: Sequence[str], other: str, rng: np.random.Generator) -> str:
+    """Many sentences at random, in their own order: too long, and about nothing in particular."""
+    del other
+    chosen = np.sort(rng.permutation(len(sentences))[:NUM_RAMBLED])
+    return join([sentences[i] for i in chosen], language)
 
 
 ATTACKS: Mapping[str, Attack] = {

@@ -18,10 +18,12 @@ from prefgym.agents.writer import (
 from prefgym.envs.text_summary import TextConfig
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.written import finished_segments, written_segments
-from prefgym.simulations.attacks import ATTACKS, NEGATIVES, attacked
+from prefgym.simulations.attacks import ATTACKS, NEGATIVES, NUM_RAMBLED, attacked, rambling
 from prefgym.simulations.playback import demonstrate, play, write
 from prefgym.simulations.summarizers import lead, random_picks
 from prefgym.simulations.text_gold import OVERALL
+from prefgym.simulations.text_observation import SUMMARY_NAMES, SUMMARY_START
+from prefgym.simulations.tokens import split_sentences
 
 
 def judged(num_texts: int = 120):
@@ -46,6 +48,20 @@ def test_every_bad_text_loses_to_a_judged_one_of_its_own_source() -> None:
     assert bad.second.tolist() == list(range(len(segments), len(both)))
     beaten = sorted(own[bad.first].tolist())
     assert beaten == sorted(np.tile(own, len(NEGATIVES)).tolist())
+
+
+def test_other_bad_texts_can_be_made() -> None:
+    reading, own, segments, _ = judged(20)
+    notes = [source.text for source in reading.texts]
+    rng = np.random.default_rng(1)
+    both, bad = add_negatives(
+        segments, own, notes, "en", budget=5, rng=rng, attacks={"rambling": rambling}
+    )
+    assert len(bad) == 20
+    name = SUMMARY_START + SUMMARY_NAMES.index("summary_units")
+    units = both.next_observations[bad.second, 0, name] * 5
+    told = [len(split_sentences(notes[number])) for number in own]
+    assert sorted(units.round().tolist()) == sorted(min(n, NUM_RAMBLED) for n in told)
 
 
 def test_what_it_was_warned_of_is_worth_less() -> None:

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from prefgym.simulations.attacks import ATTACKS, NEGATIVES, attacked
+from prefgym.simulations.attacks import ATTACKS, NEGATIVES, NUM_RAMBLED, attacked, rambling
 from prefgym.simulations.tokens import split_sentences, words
 
 ENGLISH = [
@@ -42,3 +42,12 @@ def test_what_is_trained_against_is_not_what_is_measured() -> None:
     assert not set(ATTACKS.values()) & set(NEGATIVES.values())
     known = {summary for name in ATTACKS for summary in bad(name)}
     assert not known & {summary for name in NEGATIVES for summary in bad(name)}
+
+
+def test_rambling_takes_many_sentences_in_their_own_order_and_no_more_than_there_are() -> None:
+    sentences = [f"Number {i:02} came." for i in range(20)]
+    found = split_sentences(rambling("en", sentences, "", np.random.default_rng(0)))
+    assert len(set(found)) == NUM_RAMBLED
+    assert found == sorted(found)
+    assert set(found) <= set(sentences)
+    assert rambling("en", sentences[:2], "", np.random.default_rng(0)) == " ".join(sentences[:2])

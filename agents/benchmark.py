@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from prefgym.agents.run import write_atomically, write_json
+from prefgym.agents.statistics import spread
 
 console = Console()
 NAMES = ("driving", "control", "speed", "resume", "teachers", "judges", "text", "mixed")
@@ -98,6 +99,18 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """A GitHub table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def with_range(values: Sequence[float], digits: int = 3) -> str:
+    """Mean [lowest, highest], or the mean alone where there is nothing between them.
+
+    >>> with_range([1.0, 2.0, 6.0], 1)
+    '3.0 [1.0, 6.0]'
+    """
+    mean, low, high = spread(values)
+    if low == high:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def write_page(path: Path, paragraphs: list[str]) -> None:

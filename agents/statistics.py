@@ -23,6 +23,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def spread(values: Sequence[float]) -> Interval:
+    """Mean, lowest and highest: for too few seeds to say more."""
+    return Interval(float(np.mean(values)), float(np.min(values)), float(np.max(values)))
+
+
 def iqm(scores: NDArray[np.float64] | Sequence[float]) -> NDArray[np.float64]:
     """Interquartile mean over the last axis: the mean of exactly the middle half.
 

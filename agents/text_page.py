@@ -1,15 +1,15 @@
 """The page of the text benchmark: tables and pictures of finished cells."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from prefgym.agents.benchmark import Result, markdown_table
+from prefgym.agents.benchmark import Result, markdown_table, with_range
 from prefgym.agents.overoptimisation import fit_gao
 from prefgym.agents.plots import Curve, Line, curve_with_interval
-from prefgym.agents.statistics import Interval
+from prefgym.agents.statistics import spread
+from prefgym.agents.text_news_page import news_paragraphs
 from prefgym.simulations.text_gold import CRITERIA
 
 NAMES = {"en": "English", "zh": "Chinese", "both": "both languages"}
@@ -40,24 +40,12 @@ def pages(results: list[Result]) -> Page:
     return page
 
 
-def spread(values: Sequence[float]) -> Interval:
-    """Mean, lowest and highest."""
-    return Interval(float(np.mean(values)), float(np.min(values)), float(np.max(values)))
-
-
-def _cell(values: Sequence[float], digits: int = 3) -> str:
-    mean, low, high = spread(values)
-    if len(values) == 1 or low == high:
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
 def _agreement(page: Page, rows: list[Result]) -> None:
     found: list[Any] = rows
     numbers = found[0]["numbers"]
     kinds = list(found[0]["curves"])
     table = [
-        [f"{number:,}", *(_cell([row["curves"][kind][i] for row in found]) for kind in kinds)]
+        [f"{number:,}", *(with_range([row["curves"][kind][i] for row in found]) for kind in kinds)]
         for i, number in enumerate(numbers)
     ]
     worst = min(
@@ -67,7 +55,7 @@ def _agreement(page: Page, rows: list[Result]) -> None:
     )
     models = list(found[0]["worth"])
     worth = [
-        [name, *(_cell([row["worth"][model][name] for row in found], 2) for model in models)]
+        [name, *(with_range([row["worth"][model][name] for row in found], 2) for model in models)]
         for name in found[0]["worth"][models[0]]
     ]
     curves = [
@@ -89,7 +77,7 @@ def _agreement(page: Page, rows: list[Result]) -> None:
         markdown_table(["answers", *kinds], table),
         "All ratings: "
         + "; ".join(
-            f"{model} {_cell([row['agreement'][model] for row in found])}" for model in models
+            f"{model} {with_range([row['agreement'][model] for row in found])}" for model in models
         )
         + f". Both kinds together are at worst {worst:+.3f} from the better one.",
         "![agreement](text-agreement.png)",
@@ -100,29 +88,7 @@ def _agreement(page: Page, rows: list[Result]) -> None:
 
 
 def _news(page: Page, rows: list[Result]) -> None:
-    found: list[Any] = rows
-    page.paragraphs += [
-        "## PPO on that reward model",
-        "Articles kept for measuring, two sentences each; gold is the mean of ROUGE-1 and ROUGE-2 "
-        "F against 11 human references that nothing is fitted to. The reward has the heads "
-        "coherence and relevance: copied sentences are all consistent and equally fluent. PPO "
-        "starts from a clone of the baseline and pays for moving away from it. Shuffled: the "
-        "sentences of every article in five random orders, and a reward model that does not read "
-        "places.",
-    ]
-    orders = list(dict.fromkeys(row["order"] for row in found))
-    for order in orders:
-        part = [row for row in found if row["order"] == order]
-        names = sorted(
-            part[0]["scores"], key=lambda name: -np.mean([row["scores"][name] for row in part])
-        )
-        lines = [[name, _cell([row["scores"][name] for row in part])] for name in names]
-        page.paragraphs += [
-            f"### Sentences {'as given' if order == 'given' else 'shuffled'}",
-            markdown_table(["summary", "ROUGE"], lines),
-            f"{part[0]['steps']:,} environment steps, "
-            f"{np.mean([row['seconds'] for row in part]):.0f} s.",
-        ]
+    page.paragraphs += news_paragraphs(rows)
 
 
 def _rounds(page: Page, rows: list[Result]) -> None:
@@ -146,12 +112,14 @@ def _rounds(page: Page, rows: list[Result]) -> None:
             "" if condition[2] == "all" else ", own sentences"
         )
         seconds = [row["seconds"] for row in part]
-        table.append([name, *(_cell(list(column), 2) for column in golds.T), f"{max(seconds):.0f}"])
+        table.append(
+            [name, *(with_range(list(column), 2) for column in golds.T), f"{max(seconds):.0f}"]
+        )
         if condition[1] != "both" and condition[2] == "all":
             points = [spread(list(column)) for column in golds.T]
             curves.append(Curve(name, range(golds.shape[1]), points))
         final = np.array([row["criteria"] for row in part])
-        criteria.append([name, *(_cell(list(column), 2) for column in final.T)])
+        criteria.append([name, *(with_range(list(column), 2) for column in final.T)])
     rounds = [f"round {i}" for i in range(len(found[0]["gold"]))]
     page.pictures["text-rounds.png"] = curve_with_interval(
         curves,
@@ -187,7 +155,7 @@ def _beside(condition: tuple[str, str, str], part: list[Any]) -> str:
         scores["PPO, on a topic never trained on"] = [row["topic"] for row in part]
     order = sorted(scores, key=lambda name: -np.mean(scores[name]))
     title = f"{condition[0]}, {NAMES[condition[1]]}, {condition[2]}"
-    return markdown_table([title, "gold"], [[name, _cell(scores[name])] for name in order])
+    return markdown_table([title, "gold"], [[name, with_range(scores[name])] for name in order])
 
 
 def _transfer(groups: dict[tuple[str, str, str], list[Any]]) -> str:
@@ -204,7 +172,7 @@ def _transfer(groups: dict[tuple[str, str, str], list[Any]]) -> str:
         for read in part[0]["by_language"]:
             title = f"{corpus} ({units}): trained on {NAMES[language]}, reads {NAMES[read]}"
             scores = {n: [r["by_language"][read].get(n) for r in part] for n in names}
-            rows.append([title, *("" if None in s else _cell(s, 2) for s in scores.values())])
+            rows.append([title, *("" if None in s else with_range(s, 2) for s in scores.values())])
     return markdown_table(["gold", *names], rows)
 
 
@@ -259,7 +227,7 @@ def _hacking(page: Page, rows: list[Result]) -> None:
             [
                 variant,
                 f"{mean['gold'].max():.3f}",
-                _cell(list(golds[:, -1])),
+                with_range(list(golds[:, -1])),
                 f"{mean['accuracy'][-1]:.2f}",
                 f"{mean['proxy'][-1]:.2f}",
                 f"{mean['kl'][-1]:.1f}",

@@ -47,6 +47,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Setting up .venv (the first time downloads PyTorch)"
 	@$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@echo "Compiling the simulators"
+	$(BIN)/python -m prefgym.envs.compile
 	@touch $@
 
 clean:

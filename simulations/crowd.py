@@ -203,9 +203,10 @@ def _ranks(
     values: Float64[np.ndarray, "query criterion"],
     reference: Float64[np.ndarray, "candidate criterion"],
 ) -> Float64[np.ndarray, "query criterion"]:
-    """Share of the candidates that are no higher, criterion by criterion."""
+    """Share of the candidates that are lower, equal ones counted half, criterion by criterion."""
     ranks = np.empty(values.shape)
     for column in range(values.shape[1]):
-        sorted_column = np.sort(reference[:, column])
-        ranks[:, column] = np.searchsorted(sorted_column, values[:, column], side="right")
+        known, sought = np.sort(reference[:, column]), values[:, column]
+        lower, no_higher = (np.searchsorted(known, sought, side) for side in ("left", "right"))
+        ranks[:, column] = (lower + no_higher) / 2
     return ranks / len(reference)

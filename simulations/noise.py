@@ -23,9 +23,9 @@ class Situation(NamedTuple):
     number: Int64[np.ndarray, " query"]
     """Answers that the person had given before each."""
     level: Float64[np.ndarray, "query criterion"]
-    """Rank in (0, 1] of the two clips' mean criterion among the round's candidates."""
+    """Rank in [0, 1] of the two clips' mean criterion among the round's candidates."""
     contrast: Float64[np.ndarray, "query criterion"]
-    """Rank in (0, 1] of how much the two clips differ in a criterion, among the candidates."""
+    """Rank in [0, 1] of how much the two clips differ in a criterion, among the candidates."""
 
 
 @runtime_checkable
@@ -108,7 +108,7 @@ class FeatureNoise:
         criterion: index of the criterion that decides.
         where: "high", the clips' mean criterion is among the highest of the round's candidates,
             "low", among the lowest, or "alike", the clips differ least in it.
-        share: of the candidates that are so.
+        share: of the candidates that are so; queries that are equal in it go together.
         flip: how often an answer about those is turned over.
     """
 
@@ -129,7 +129,7 @@ class FeatureNoise:
         """By the rank of the query among the round's candidates."""
         ranks = situation.contrast if self.where == "alike" else situation.level
         rank = ranks[:, self.criterion]
-        struck = rank > 1 - self.share if self.where == "high" else rank <= self.share
+        struck = rank > 1 - self.share if self.where == "high" else rank < self.share
         return np.repeat(np.where(struck, self.flip, 0.0)[:, None], 2, axis=1)
 
 

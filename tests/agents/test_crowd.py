@@ -140,3 +140,22 @@ def test_ratings_of_a_crowd_keep_their_raters(tmp_path: Path) -> None:
     assert isinstance(ratings, Rating)
     assert ratings.num_raters == 3
     assert np.unique(ratings.rater).tolist() == [0, 1, 2]
+
+
+def test_readers_of_two_tastes_compare_texts(tmp_path: Path) -> None:
+    config = preset("prefgym/TextSummary-v0")
+    loop = replace(
+        config.loop,
+        labels=30,
+        rounds=1,
+        steps=6500,
+        warmup_steps=2048,
+        held_out=20,
+        feedback="comparison",
+    )
+    crowd = CrowdConfig("mixed", 6, bad_share=0.0, groups=True, minority=0.5)
+    config = replace(config, loop=loop, crowd=crowd)
+    run = train(config.env_id, out=tmp_path / "tastes", config=config)
+    with FeedbackStore(run.folder / "feedback.sqlite") as store:
+        assert {event.kind for event in store.events()} == {"comparison"}
+        assert len({event.rater for event in store.events()}) == 6

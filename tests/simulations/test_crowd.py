@@ -141,6 +141,15 @@ def test_feature_noise_strikes_the_share_asked_for():
     assert level[struck].min() > level[~struck].max()
 
 
+def test_clips_that_are_equally_alike_are_struck_together():
+    """Six in ten pairs do not differ at all in the criterion: half of the pairs means those."""
+    shown = clips(1000)
+    shown[:600, :, 1] = 0.0
+    person = Person(TEACHERS["oracle"], noises=(FeatureNoise(1, "alike", 0.5, 1.0),))
+    found = ask(crowd_of(person), np.zeros(1000, int), shown)
+    np.testing.assert_array_equal(found.flipped, np.arange(1000) < 600)
+
+
 def test_a_myopic_kind_looks_for_itself():
     full = np.array([[[3.0], [2.0]]])
     late = np.array([[[1.5], [2.0]]])

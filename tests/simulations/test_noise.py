@@ -48,7 +48,7 @@ def test_fatigue_rises_from_nothing_towards_its_most():
 
 
 def test_feature_noise_strikes_where_the_clips_look_so():
-    seen = situation([0] * 4, level=[0.25, 0.5, 0.75, 1.0], contrast=[1.0, 0.75, 0.5, 0.25])
+    seen = situation([0] * 4, level=[0.1, 0.4, 0.6, 0.9], contrast=[0.9, 0.6, 0.4, 0.1])
 
     def struck(where, share):
         return FeatureNoise(0, where, share, flip=0.4).turned(seen)[:, 0].tolist()

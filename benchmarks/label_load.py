@@ -84,10 +84,7 @@ def measure(url: str, num_people: int, num_answers: int, pause: float) -> dict[s
         ]
         people[0].client.get("/label")
         begin, spent, held = time.perf_counter(), cpu_seconds(process), resident_mib(process)
-        for person in people:
-            person.start()
-        for person in people:
-            person.join()
+        _run(people)
         elapsed, spent = time.perf_counter() - begin, cpu_seconds(process) - spent
         grown = resident_mib(process) - held
     with FeedbackStore(url) as store:
@@ -96,6 +93,10 @@ def measure(url: str, num_people: int, num_answers: int, pause: float) -> dict[s
     stored = [record.event.rsplit("-", 1)[0] for record in records]
     acknowledged = [name for person in people for name in person.acknowledged]
     queries = [record.query for record in records if not record.repeat]
+    milliseconds = {
+        f"{name}_ms": _percentiles([s for person in people for s in person.seconds[name]])
+        for name in ("answer", "question")
+    }
     return {
         "store": url.split(":")[0] if "://" in url else "sqlite",
         "people": num_people,
@@ -109,11 +110,16 @@ def measure(url: str, num_people: int, num_answers: int, pause: float) -> dict[s
         "server_ms_per_answer": round(1000 * spent / max(len(acknowledged), 1), 1),
         "server_mib": round(held, 1),
         "server_mib_grown": round(grown, 1),
-        **{
-            f"{name}_ms": _percentiles([s for person in people for s in person.seconds[name]])
-            for name in ("answer", "question")
-        },
+        **milliseconds,
     }
+
+
+def _run(people: list[Person]) -> None:
+    """Let everyone label at once."""
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
 
 
 def _percentiles(seconds: list[float]) -> dict[str, float]:

@@ -62,13 +62,7 @@ def create_app(
         app.include_router(part.ROUTER)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_middleware(Guard, settings=settings, cookie=desk.session_cookie, refuse=desk.refuse)
-    for kind, respond in (
-        (PageError, _page_error),
-        (HTTPException, _http_error),
-        (RequestValidationError, _invalid),
-        (OSError, _database_error),
-        (Exception, _fault),
-    ):
+    for kind, respond in _ANSWERED_BY.items():
         app.add_exception_handler(kind, respond)
     return app
 
@@ -112,3 +106,12 @@ def _fault(request: Request, error: Exception) -> Response:
     response = desk_of(request).refuse(request, 500, "error_server")
     response.headers.update(HEADERS)
     return response
+
+
+_ANSWERED_BY = {
+    PageError: _page_error,
+    HTTPException: _http_error,
+    RequestValidationError: _invalid,
+    OSError: _database_error,
+    Exception: _fault,
+}

@@ -19,7 +19,17 @@ from prefgym.agents.run import write_atomically, write_json
 from prefgym.agents.statistics import spread
 
 console = Console()
-NAMES = ("driving", "control", "speed", "resume", "teachers", "judges", "text", "mixed")
+NAMES = (
+    "driving",
+    "control",
+    "speed",
+    "resume",
+    "teachers",
+    "judges",
+    "text",
+    "mixed",
+    "people",
+)
 Cell = dict[str, str | int | float]
 Result = dict[str, object]
 
@@ -29,7 +39,7 @@ class BenchmarkOptions:
     """Run one benchmark. Finished cells stay in OUT: stop it and go on as you like."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """driving, control, speed, resume, teachers, judges, text or mixed."""
+    """driving, control, speed, resume, teachers, judges, text, mixed or people."""
     out: Path | None = None
     """Folder for cells, tables and plots; default: results-cache/NAME."""
     seeds: int = 0

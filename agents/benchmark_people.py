@@ -1,0 +1,61 @@
+"""People differ: crowds, groups, persons, dimensions and opinions, part by part."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from prefgym.agents import (
+    people_crowd,
+    people_dimensions,
+    people_drivers,
+    people_groups,
+    people_opinion,
+    people_persons,
+    people_scale,
+)
+from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, run_cells, write_page
+from prefgym.agents.people_page import Part, page
+from prefgym.agents.run import write_atomically, write_json
+
+PARTS: Mapping[str, Part] = {
+    "crowd": people_crowd.PART,
+    "groups": people_groups.PART,
+    "persons": people_persons.PART,
+    "drivers": people_drivers.PART,
+    "dimensions": people_dimensions.PART,
+    "opinion": people_opinion.PART,
+    "scale": people_scale.PART,
+}
+"""In the order of the page. The last is timed, and best run alone: `--workers 1`."""
+
+
+def run(out: Path, options: BenchmarkOptions) -> list[Path]:
+    """Run all cells and write one page, its pictures and every number."""
+    results = run_cells(cells(options), measure, out, options)
+    sections = [
+        part.section([row for row in results if row["part"] == name])
+        for name, part in PARTS.items()
+    ]
+    introduction = (
+        "`prefgym benchmark people`. Simulated people who are unreliable, of several minds, or "
+        "each of their own, and what can be learned of them from comparisons. Figures are means "
+        "over seeds with a 95 % bootstrap interval; every cell is resumable, and every part runs "
+        "by itself."
+    )
+    write_page(out / "people.md", [text for text in page(sections, introduction) if text])
+    write_json(out / "people.json", results)
+    pictures = {name: data for section in sections for name, data in section.pictures.items()}
+    for name, picture in pictures.items():
+        write_atomically(out / name, picture)
+    return [out / "people.md", out / "people.json", *(out / name for name in pictures)]
+
+
+def cells(options: BenchmarkOptions) -> list[Cell]:
+    """Every cell of every part; quickly: the first of each."""
+    if options.quick:
+        return [part.cells(1)[0] for part in PARTS.values()]
+    return [c for part in PARTS.values() for c in part.cells(options.seeds or part.num_seeds)]
+
+
+def measure(cell: Cell) -> Result:
+    """One cell, by its part."""
+    return PARTS[str(cell["part"])].measure(cell)

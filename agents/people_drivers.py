@@ -1,0 +1,135 @@
+"""Drivers with rewards of their own: how few answers of a new one will do, on driving clips."""
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from prefgym.agents.ask import new_segments
+from prefgym.agents.benchmark import Cell, Result
+from prefgym.agents.explore import explore
+from prefgym.agents.people_page import Part, Section
+from prefgym.agents.person_curves import NUM_ANSWERS, AgreementCurves, curve_section
+from prefgym.agents.presets import preset
+from prefgym.agents.vec_env import describe
+from prefgym.feedback.comparison import Comparison
+from prefgym.feedback.fit import FitConfig, fit
+from prefgym.feedback.fit_population import PopulationConfig
+from prefgym.feedback.logistic import sigmoid
+from prefgym.feedback.personal import fit_person, fit_prior
+from prefgym.feedback.reward_inputs import RewardInputs
+from prefgym.feedback.reward_model import RewardModel
+from prefgym.feedback.segment import Segments
+from prefgym.simulations.population import sample_drivers
+
+ENV_ID = "prefgym/Driving-v0"
+NUM_CLIPS, NUM_TEST_CLIPS = 600, 300
+NUM_DRIVERS, ANSWERS, NUM_NEW = 200, 15, 40
+RATIONALITY = 2.0  # per standard deviation of a driver's own returns
+MODELS = ("own", "alone")
+
+
+def cells(num_seeds: int) -> list[Cell]:
+    """Seed by seed."""
+    return [{"part": "drivers", "seed": seed} for seed in range(num_seeds)]
+
+
+def measure(cell: Cell) -> Result:
+    """Agreement with new drivers after so many answers: their own model, alone, and pooled."""
+    seed = int(cell["seed"])
+    rng = np.random.default_rng([5, seed])
+    config, info = preset(ENV_ID), describe(ENV_ID, {})
+    inputs = RewardInputs(
+        config.reward_model.inputs,
+        info.observation_space,
+        info.action_space,
+        info.observation_names,
+    )
+    pool = explore(config, seed=seed, rng=rng)
+    clips = new_segments(pool, NUM_CLIPS + NUM_TEST_CLIPS, config.loop, rng=rng)
+    clips, tests = clips.take(np.arange(NUM_CLIPS)), clips.take(np.arange(NUM_CLIPS, len(clips)))
+    generator = torch.Generator().manual_seed(seed)
+
+    def fit_linear(shown: Segments, said: Comparison) -> RewardModel:
+        return fit(
+            None,
+            shown,
+            [said],
+            model_config=config.reward_model,
+            inputs=inputs,
+            config=FitConfig(family="linear"),
+            generator=generator,
+        )[0]
+
+    drivers, new = (sample_drivers(n, rng=rng) for n in (NUM_DRIVERS, NUM_NEW))
+    told, flips = compare(clips, drivers, ANSWERS, rng=rng)
+    prior = fit_prior(
+        clips,
+        told,
+        model_config=config.reward_model,
+        inputs=inputs,
+        config=PopulationConfig(),
+        generator=generator,
+    )
+    pooled = fit_linear(clips, told)
+    true = own_returns(tests, new)
+    curves = AgreementCurves(MODELS)
+    for number in NUM_ANSWERS:
+        for person in range(NUM_NEW):
+            said, _ = compare(clips, new[person : person + 1], number, rng=rng)
+            used, said = said.localise()
+            shown = clips.take(used)
+            own = fit_person(prior, shown, [said], generator=generator)
+            for name, model in zip(MODELS, (own, fit_linear(shown, said)), strict=True):
+                curves.add(name, number, agreement(model, tests, true[:, person]))
+    everybody = [agreement(pooled, tests, mine) for mine in true.T]
+    return {"pooled": float(np.mean(everybody)), "flips": flips, **curves.result()}
+
+
+def own_returns(
+    clips: Segments, weight: Float64[np.ndarray, "person criterion"]
+) -> Float64[np.ndarray, "clip person"]:
+    """What every clip is worth to everybody."""
+    return (clips.criteria * clips.mask[:, :, None]).sum(axis=1).astype(np.float64) @ weight.T
+
+
+def compare(
+    clips: Segments,
+    weight: Float64[np.ndarray, "person criterion"],
+    number: int,
+    *,
+    rng: np.random.Generator,
+) -> tuple[Comparison, float]:
+    """So many answers of everybody about random pairs, and how many are against what they want."""
+    rater = np.repeat(np.arange(len(weight)), number)
+    first, step = rng.integers([len(clips), len(clips) - 1], size=(len(rater), 2)).T
+    second = (first + 1 + step) % len(clips)
+    returns = own_returns(clips, weight)
+    gap = (returns[first, rater] - returns[second, rater]) / returns.std(axis=0)[rater]
+    said = rng.random(len(rater)) < sigmoid(RATIONALITY * gap)
+    comparison = Comparison(first, second, said.astype(np.float64), rater, len(weight))
+    return comparison, float((said != (gap > 0)).mean())
+
+
+def agreement(model: RewardModel, clips: Segments, true: Float64[np.ndarray, " clip"]) -> float:
+    """Share of the pairs of clips that the model orders as the person does; a tie counts half."""
+    found = model.returns(clips).mean(dim=(0, 2)).double().numpy()
+    i, j = np.triu_indices(len(clips), 1)
+    return float((1 + np.sign(found[i] - found[j]) * np.sign(true[i] - true[j])).mean() / 2)
+
+
+def section(results: list[Result]) -> Section:
+    """Table, plot and gates."""
+    return curve_section(
+        results,
+        title="Drivers",
+        what=f"{NUM_DRIVERS} drivers x {ANSWERS} comparisons of ten-second clips of "
+        f"`{ENV_ID}`; drivers from the published range of aggressiveness (`sample_drivers`), "
+        f"rationality {RATIONALITY:g}. Then {NUM_NEW} new drivers and fresh clips. Reward models "
+        "read the driver's own quantities, not the criteria.",
+        models=MODELS,
+        picture="people-drivers.png",
+        gated="4. agreement with a new driver",
+    )
+
+
+PART = Part(cells, measure, section, num_seeds=10)

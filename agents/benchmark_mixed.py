@@ -18,6 +18,7 @@ from prefgym.agents.benchmark import (
 )
 from prefgym.agents.policies import explorer
 from prefgym.agents.presets import preset
+from prefgym.agents.time_shares import SECONDS, SHARES, answers_within, default_shares
 from prefgym.agents.vec_env import describe
 from prefgym.envs.text_summary import TextConfig
 from prefgym.feedback.dataset import Told, read_dataset, store_answers
@@ -31,7 +32,7 @@ from prefgym.feedback.lessons import (
     take_over_drives,
     text_segments,
 )
-from prefgym.feedback.posted_query import Environment
+from prefgym.feedback.posted_query import Environment, QueryKind
 from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.rater import SimulatedRater
 from prefgym.feedback.reward_inputs import RewardInputs
@@ -43,27 +44,15 @@ from prefgym.simulations.judges import EXPERT, rate
 from prefgym.simulations.raters import find_teacher
 from prefgym.simulations.summarizers import random_picks
 
-SEEDS = 5
+SEEDS = 10
 PERSON = "noisy"
-# [s] per answer. A comparison takes 3 to 5 s (Christiano et al. 2017); the others are assumed in
-# proportion to what has to be read and typed.
-COST = {
-    "comparison": 4.0,
-    "ranking": 14.0,
-    "rating": 4.0,
-    "correction": 10.0,
-    "intervention": 25.0,
-    "demonstration": 45.0,
-}
 BUDGETS = (600, 1800, 3600)  # [s]
-KINDS = {
-    "driving": tuple(COST),
-    "text": ("comparison", "ranking", "rating", "correction"),
-}
 NUM_RANKED = 5
 NUM_SEGMENTS = 1000
 NUM_TEST = 400
 ENVIRONMENTS = {"driving": "prefgym/Driving-v0", "text": "prefgym/TextSummary-v0"}
+KINDS = {world: tuple(SHARES[env_id]) for world, env_id in ENVIRONMENTS.items()}
+EQUAL, MEASURED = "all kinds, time in equal shares", "all kinds, time by default shares"
 
 
 def run(out: Path, options: BenchmarkOptions) -> list[Path]:
@@ -78,7 +67,7 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
     ]
     results = run_cells(cells, measure, out, options)
     path = out / "mixed.md"
-    write_page(path, _page(results, budgets))
+    write_page(path, _page(results, budgets, seeds))
     return [path]
 
 
@@ -88,11 +77,14 @@ def measure(cell: Cell) -> Result:
     rng = np.random.default_rng([seed, len(world)])
     kinds, seconds = KINDS[world], float(cell["seconds"])
     lessons = _Driving(seed, rng) if world == "driving" else _Text(seed, rng)
-    spent = {kind: {kind: seconds} for kind in kinds}
-    spent["all kinds"] = dict.fromkeys(kinds, seconds / len(kinds))
+    asked: dict[str, dict[QueryKind, int]] = {
+        kind: answers_within([kind], [1.0], seconds) for kind in kinds
+    }
+    asked[EQUAL] = answers_within(kinds, [1.0] * len(kinds), seconds)
+    asked[MEASURED] = answers_within(kinds, default_shares(ENVIRONMENTS[world], kinds), seconds)
     accuracy = {}
-    for name, parts in spent.items():
-        told = [lessons.tell(kind, max(int(part / COST[kind]), 1)) for kind, part in parts.items()]
+    for name, counts in asked.items():
+        told = [lessons.tell(kind, count) for kind, count in counts.items()]
         accuracy[name] = lessons.accuracy(_fitted(ENVIRONMENTS[world], told, seed))
     return {"accuracy": accuracy}
 
@@ -228,25 +220,34 @@ def _fitted(env_id: str, told: Sequence[Told], seed: int) -> RewardModel:
     return model
 
 
-def _page(results: Sequence[Result], budgets: Sequence[int]) -> list[str]:
+def _page(results: Sequence[Result], budgets: Sequence[int], seeds: int) -> list[str]:
     text = [
         "# One kind of answer or all of them",
         "`prefgym benchmark mixed`. A linear reward model is fitted to what a simulated person "
-        f"({PERSON}) answers in the same time: of one kind alone, or the time shared equally "
-        "between all kinds. Share of pairs of segments never shown that it orders as her own "
-        f"returns do; mean and standard error over {SEEDS} seeds (driving: another profile each).",
+        f"({PERSON}) answers in the same time: of one kind alone, or of all kinds. Share of pairs "
+        "of segments never shown that it orders as her own returns do; mean and standard error "
+        f"over {seeds} seeds (driving: the four profiles in turn).",
         "Seconds per answer: "
-        + ", ".join(f"{kind} {cost:g}" for kind, cost in COST.items())
+        + ", ".join(f"{kind} {cost:g}" for kind, cost in SECONDS.items())
         + ". A comparison takes 3 to 5 s (Christiano et al. 2017); the others are assumed.",
+        "Default shares are what `prefgym train --human --human-kinds ...` asks by; they were "
+        "chosen on other seeds (10 to 19) and rounded.",
     ]
     for world, kinds in KINDS.items():
+        share = default_shares(ENVIRONMENTS[world], kinds)
+        whole = ", ".join(f"{k} {s:.0%}" for k, s in zip(kinds, share, strict=True))
         rows = []
-        for name in (*kinds, "all kinds"):
+        for name in (*kinds, EQUAL, MEASURED):
             cells = [_scores(results, world, seconds, name) for seconds in budgets]
             rows.append([name, *(f"{np.mean(c):.3f} ± {_error(c):.3f}" for c in cells)])
-        gaps = [_gap(results, world, seconds, kinds) for seconds in budgets]
-        rows.append(["all kinds less the best single kind", *gaps])
-        text += [f"## {world.capitalize()}", markdown_table(["kind", *_hours(budgets)], rows)]
+        for name in (EQUAL, MEASURED):
+            gaps = [_gap(results, world, seconds, kinds, name) for seconds in budgets]
+            rows.append([f"{name}, less the best single kind", *gaps])
+        text += [
+            f"## {world.capitalize()}",
+            f"Default shares: {whole}; every kind at least once.",
+            markdown_table(["kind", *_hours(budgets)], rows),
+        ]
     return text
 
 
@@ -268,9 +269,11 @@ def _error(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
 
 
-def _gap(results: Sequence[Result], world: str, seconds: int, kinds: Sequence[str]) -> str:
+def _gap(
+    results: Sequence[Result], world: str, seconds: int, kinds: Sequence[str], name: str
+) -> str:
     """Joint less the kind that is best on average, seed by seed."""
     single = {kind: np.array(_scores(results, world, seconds, kind)) for kind in kinds}
     best = max(kinds, key=lambda kind: single[kind].mean())
-    gap = np.array(_scores(results, world, seconds, "all kinds")) - single[best]
+    gap = np.array(_scores(results, world, seconds, name)) - single[best]
     return f"{gap.mean():+.3f} ± {_error(gap.tolist()):.3f} ({best})"

@@ -50,7 +50,9 @@ class TrainOptions:
     human_timeout: float = 600.0
     """Seconds without an answer after which a round goes on with what has been answered."""
     human_kinds: tuple[QueryKind, ...] = ()
-    """What to ask people, in equal shares; default: what the environment's settings ask."""
+    """What to ask people; default: what the environment's settings ask."""
+    human_shares: tuple[float, ...] = ()
+    """Share of people's time for each of these kinds; default: as was measured to teach most."""
     human_overlap: int = 1
     """How many people answer each query."""
     loop: LoopConfig = field(default_factory=LoopConfig)
@@ -144,7 +146,10 @@ def run_config(options: TrainOptions, env_kwargs: Mapping[str, EnvValue]) -> Run
     if not options.human:
         return replace(with_rater(config, options.rater), crowd=_crowd(options))
     people = PeopleConfig(
-        timeout=options.human_timeout, kinds=options.human_kinds, overlap=options.human_overlap
+        timeout=options.human_timeout,
+        kinds=options.human_kinds,
+        shares=options.human_shares,
+        overlap=options.human_overlap,
     )
     asked_kinds(config, people)
     return replace(config, people=people)

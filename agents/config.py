@@ -115,14 +115,16 @@ class PeopleConfig:
 
     A round is over when all its queries are answered, or when nobody has answered for `timeout`
     seconds; what is answered later counts from the next round on. The very first answer is waited
-    for however long it takes. `kinds` are asked in equal shares; none: as `feedback` of the loop
-    says. `overlap` people answer every query. A ranking is of `num_ranked` segments. `gold_share`
-    of the comparisons have one side that is better on every criterion: they tell who pays no
-    attention.
+    for however long it takes. `kinds` are asked in turn, each for its share of people's time; no
+    kinds: as `feedback` of the loop says; no shares: those that were measured to teach most
+    (`time_shares.SHARES`). `overlap` people answer every query. A ranking is of `num_ranked`
+    segments. `gold_share` of the comparisons have one side that is better on every criterion:
+    they tell who pays no attention.
     """
 
     timeout: float = 600.0
     kinds: tuple[QueryKind, ...] = ()
+    shares: tuple[float, ...] = ()
     overlap: int = 1
     num_ranked: int = 4
     gold_share: float = 0.04
@@ -131,6 +133,11 @@ class PeopleConfig:
         unknown = sorted(set(self.kinds) - set(KINDS))
         if unknown:
             raise ValueError(f"kinds must be of {', '.join(KINDS)}, got {', '.join(unknown)}")
+        if self.shares and (len(self.shares) != len(self.kinds) or min(self.shares) <= 0):
+            raise ValueError(
+                f"shares must be a positive number for each of the kinds ({len(self.kinds)}), "
+                f"got {', '.join(f'{share:g}' for share in self.shares)}"
+            )
         if not 0 <= self.gold_share < 1:
             raise ValueError(f"gold_share must be in [0, 1), got {self.gold_share}")
         if self.timeout < 0 or self.overlap < 1 or not 2 <= self.num_ranked <= MAX_RANKED:

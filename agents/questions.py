@@ -12,6 +12,7 @@ from prefgym.agents.ask import new_starts, num_candidates
 from prefgym.agents.config import PeopleConfig, RunConfig
 from prefgym.agents.frames import MEDIA_TYPE, Filmed, Frames, film, to_webp
 from prefgym.agents.policies import Policy, held_policy
+from prefgym.agents.time_shares import default_shares, turns
 from prefgym.agents.vec_env import describe
 from prefgym.envs.driving import EPISODE_STEPS
 from prefgym.feedback.event import Answer
@@ -95,7 +96,7 @@ class Questions:
             self._pool, self._frames = filmed
 
     def compose(self, round_number: int, first: int, num_queries: int) -> list[PostedQuery]:
-        """So many queries, of the kinds that are to be asked in turn.
+        """So many queries, of the kinds whose turn it is.
 
         Args:
             round_number: of the loop.
@@ -106,7 +107,8 @@ class Questions:
             ValueError: if the environment has no queries of one of the kinds.
         """
         kinds = asked_kinds(self._config, self._settings)
-        turns = [kinds[(first + number) % len(kinds)] for number in range(num_queries)]
+        shares = self._settings.shares or default_shares(self._config.env_id, kinds)
+        asked = turns(kinds, shares, first + num_queries)[first:]
         make: Mapping[QueryKind, Callable[[int], list[PostedQuery]]] = {
             "comparison": self._comparisons,
             "ranking": self._rankings,
@@ -115,7 +117,7 @@ class Questions:
             "intervention": lambda count: self._scenes("intervention", count),
             "demonstration": lambda count: self._scenes("demonstration", count),
         }
-        by_kind = {kind: iter(make[kind](turns.count(kind))) for kind in dict.fromkeys(turns)}
+        by_kind = {kind: iter(make[kind](asked.count(kind))) for kind in dict.fromkeys(asked)}
         return [
             replace(
                 query,
@@ -123,7 +125,7 @@ class Questions:
                 round=round_number,
                 overlap=self._settings.overlap,
             )
-            for number, query in enumerate(next(by_kind[kind]) for kind in turns)
+            for number, query in enumerate(next(by_kind[kind]) for kind in asked)
         ]
 
     def _comparisons(self, num_queries: int) -> list[PostedQuery]:

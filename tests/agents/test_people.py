@@ -11,10 +11,11 @@ import pytest
 
 from prefgym.agents.config import LoopConfig, PeopleConfig, PPOConfig, RunConfig
 from prefgym.agents.run import read_metrics
+from prefgym.agents.time_shares import SECONDS
 from prefgym.agents.train import load_run, resume, train
 from prefgym.feedback.event import Answer
 from prefgym.feedback.label_queue import LabelQueue
-from prefgym.feedback.posted_query import Assignment
+from prefgym.feedback.posted_query import Assignment, QueryKind
 from prefgym.feedback.posting import posted_queries
 from prefgym.feedback.store import FeedbackStore
 
@@ -89,14 +90,14 @@ def test_people_answer_every_round_and_the_run_learns_from_them(tmp_path: Path) 
 def test_every_kind_that_the_page_can_show_of_any_environment_is_asked_in_turn(
     tmp_path: Path,
 ) -> None:
-    kinds = PeopleConfig(timeout=60.0, kinds=("comparison", "ranking", "rating"))
+    wanted: tuple[QueryKind, ...] = ("comparison", "ranking", "rating")
+    shares = tuple(SECONDS[kind] for kind in wanted)  # as many answers of each
+    kinds = PeopleConfig(timeout=60.0, kinds=wanted, shares=shares)
     with somebody(tmp_path / "run"):
         train(TINY.env_id, out=tmp_path / "run", config=replace(TINY, people=kinds))
     with FeedbackStore(tmp_path / "run" / "feedback.sqlite") as store:
         asked = [event.kind for event in store.events()]
-    assert {kind: asked.count(kind) for kind in asked} == dict.fromkeys(
-        ("comparison", "ranking", "rating"), 2
-    )
+    assert {kind: asked.count(kind) for kind in asked} == dict.fromkeys(wanted, 2)
 
 
 def test_a_trainer_killed_while_waiting_asks_nothing_twice(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ class BenchmarkOptions:
     """Folder for cells, tables and plots; default: results-cache/NAME."""
     seeds: int = 0
     """Seeds per condition; 0: the benchmark's own number."""
+    parts: tuple[str, ...] = ()
+    """Parts of the benchmark on people to run, such as crowd or drivers; default: all of them."""
     workers: int = 2
     """Processes at once, of one thread each."""
     finished: bool = False

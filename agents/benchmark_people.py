@@ -1,6 +1,7 @@
 """People differ: crowds, groups, persons, dimensions and opinions, part by part."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from prefgym.agents import (
@@ -29,8 +30,17 @@ PARTS: Mapping[str, Part] = {
 
 
 def run(out: Path, options: BenchmarkOptions) -> list[Path]:
-    """Run all cells and write one page, its pictures and every number."""
-    results = run_cells(cells(options), measure, out, options)
+    """Run the cells of the wanted parts; write one page of all that is finished.
+
+    Raises:
+        ValueError: if there is no part of a wanted name.
+    """
+    unknown = sorted(set(options.parts) - set(PARTS))
+    if unknown:
+        raise ValueError(f"parts must be of {', '.join(PARTS)}, got {', '.join(unknown)}")
+    run_cells(cells(options), measure, out, options)
+    everything = replace(options, parts=(), finished=True)
+    results = run_cells(cells(everything), measure, out, everything)
     sections = [
         part.section([row for row in results if row["part"] == name])
         for name, part in PARTS.items()
@@ -50,10 +60,11 @@ def run(out: Path, options: BenchmarkOptions) -> list[Path]:
 
 
 def cells(options: BenchmarkOptions) -> list[Cell]:
-    """Every cell of every part; quickly: the first of each."""
+    """Every cell of every wanted part; quickly: the first of each."""
+    parts = [PARTS[name] for name in options.parts or PARTS]
     if options.quick:
-        return [part.cells(1)[0] for part in PARTS.values()]
-    return [c for part in PARTS.values() for c in part.cells(options.seeds or part.num_seeds)]
+        return [part.cells(1)[0] for part in parts]
+    return [cell for part in parts for cell in part.cells(options.seeds or part.num_seeds)]
 
 
 def measure(cell: Cell) -> Result:

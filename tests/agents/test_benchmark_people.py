@@ -66,6 +66,16 @@ def test_finished_cells_make_a_page_without_running_any(tmp_path: Path) -> None:
     assert "1. tau" not in text
 
 
+def test_parts_can_be_run_one_by_one() -> None:
+    wanted = BenchmarkOptions("people", parts=("dimensions", "groups"), seeds=1)
+    assert {cell["part"] for cell in cells(wanted)} == {"dimensions", "groups"}
+
+
+def test_a_part_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"parts must be of crowd, .*got birds"):
+        run(tmp_path, BenchmarkOptions("people", parts=("birds",)))
+
+
 def test_a_gate_that_is_missed_says_so() -> None:
     found = Interval(0.5, 0.4, 0.6)
     section = Section("Part", ["Words."], [Gate("this", ">= 1", found, met=False, beside="that")])

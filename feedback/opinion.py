@@ -73,7 +73,7 @@ def fit_opinion(
     The mean-and-variance model of Siththaranjan et al. 2024 (arXiv 2312.08358): utilities are
     N(mean, sd^2), and the first is preferred with probability
 
-        s(sqrt(2 pi) (mean_1 - mean_2) / sqrt(sd_1^2 + sd_2^2))
+        Phi((mean_1 - mean_2) / sqrt(sd_1^2 + sd_2^2)),    Phi the normal distribution,
 
     with mean linear in the features and sd a softplus of another such sum. Who answered is not
     used: one sees that opinions of a thing are spread by how weakly they depend on what it is
@@ -98,8 +98,8 @@ def fit_opinion(
         mean, sd = opinion()
         gap = mean[comparison.first] - mean[comparison.second]
         spread = (sd[comparison.first] ** 2 + sd[comparison.second] ** 2).sqrt()
-        logit = gap / spread * (2 * torch.pi) ** 0.5
-        return ((preference - 1) * logit + functional.logsigmoid(logit)).sum()
+        first, second = (torch.special.log_ndtr(side * gap / spread) for side in (1, -1))
+        return (preference * first + (1 - preference) * second).sum()
 
     prior = torch.tensor([[l2], [spread_l2]], dtype=torch.float64)
     solver = torch.optim.LBFGS([point], max_iter=num_steps, line_search_fn="strong_wolfe")

@@ -1,4 +1,5 @@
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -51,6 +52,20 @@ def test_what_divides_people_is_seen_without_knowing_who_answered() -> None:
     alike, flat = fit_opinion(np.eye(12), comparison, spread_l2=1e6)
     np.testing.assert_allclose(alike.sd, 1.0, atol=1e-3)
     assert value > flat + 0.005
+
+
+def test_means_are_in_units_of_the_spread() -> None:
+    mean, comparison = divided(20_000, rng=np.random.default_rng(2))
+    truly = Opinion(mean, np.where(np.arange(12) < 6, 0.3, 3.0))
+    opinion, value = fit_opinion(np.eye(12), comparison)
+    assert opinion.explained == pytest.approx(truly.explained, abs=0.03)
+    # the log-likelihood of the very process that answered: Phi(gap / spread), by its integral
+    first, second = comparison.first, comparison.second
+    gap = (mean[first] - mean[second]) / np.hypot(truly.sd[first], truly.sd[second])
+    prob = np.array([NormalDist().cdf(one) for one in gap])
+    assert value == pytest.approx(
+        np.log(np.where(comparison.preference > 0.5, prob, 1 - prob)).mean(), abs=0.003
+    )
 
 
 def test_a_fit_is_where_nothing_nearby_is_better() -> None:

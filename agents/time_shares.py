@@ -17,17 +17,17 @@ proportion to what has to be watched, read and typed."""
 
 SHARES: Mapping[str, Mapping[QueryKind, float]] = {
     "prefgym/Driving-v0": {
-        "comparison": 0.3,
-        "ranking": 0.3,
-        "rating": 0.3,
+        "comparison": 0.05,
+        "ranking": 0.1,
+        "rating": 0.75,
         "correction": 1 / 30,
         "intervention": 1 / 30,
         "demonstration": 1 / 30,
     },
     "prefgym/TextSummary-v0": {
-        "comparison": 0.1,
-        "ranking": 0.15,
-        "rating": 0.7,
+        "comparison": 0.05,
+        "ranking": 0.05,
+        "rating": 0.85,
         "correction": 0.05,
     },
 }

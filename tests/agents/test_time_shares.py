@@ -29,7 +29,7 @@ def test_later_rounds_go_on_where_earlier_ones_stopped() -> None:
 
 def test_shares_that_nobody_measured_are_equal() -> None:
     assert default_shares("Pendulum-v1", ["comparison", "rating"]) == [1.0, 1.0]
-    assert default_shares("prefgym/TextSummary-v0", ["rating", "ranking"]) == [0.7, 0.15]
+    assert default_shares("prefgym/TextSummary-v0", ["rating", "ranking"]) == [0.85, 0.05]
     assert default_shares("prefgym/TextSummary-v0", ["rating", "demonstration"]) == [1.0, 1.0]
     for shares in SHARES.values():
         assert sum(shares.values()) == pytest.approx(1)

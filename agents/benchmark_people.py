@@ -6,11 +6,14 @@ from pathlib import Path
 
 from prefgym.agents import (
     people_crowd,
+    people_cultures,
     people_dimensions,
     people_drivers,
     people_groups,
     people_opinion,
+    people_own,
     people_persons,
+    people_policies_page,
     people_scale,
 )
 from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, run_cells, write_page
@@ -24,6 +27,9 @@ PARTS: Mapping[str, Part] = {
     "drivers": people_drivers.PART,
     "dimensions": people_dimensions.PART,
     "opinion": people_opinion.PART,
+    "policies": people_policies_page.PART,
+    "cultures": people_cultures.PART,
+    "own": people_own.PART,
     "scale": people_scale.PART,
 }
 """In the order of the page. The last is timed, and best run alone: `--workers 1`."""

@@ -11,6 +11,8 @@ import tyro
 from prefgym.agents.config import EnvValue, LoopConfig, PeopleConfig, PPOConfig, RunConfig
 from prefgym.agents.questions import asked_kinds
 from prefgym.agents.train import rater_name, with_rater
+from prefgym.feedback.crowd import CrowdConfig as RaterModelConfig
+from prefgym.feedback.crowd import Reliability
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.posted_query import QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
@@ -40,6 +42,8 @@ class TrainOptions:
     """What kinds of no help, in equal shares."""
     crowd_groups: bool = False
     """Whether they are of two cultures that want different things."""
+    rater_model: Reliability | None = None
+    """Learn beside the reward how far each of those who compare can be trusted."""
     seed: int = 0
     out: Path | None = None
     """A new folder for the run; default: runs/<environment>-<rater>-<seed>."""
@@ -142,6 +146,7 @@ def run_config(options: TrainOptions, env_kwargs: Mapping[str, EnvValue]) -> Run
         ppo=options.ppo,
         reward_model=options.reward_model,
         fit=options.fit,
+        rater_model=RaterModelConfig(options.rater_model) if options.rater_model else None,
     )
     if not options.human:
         return replace(with_rater(config, options.rater), crowd=_crowd(options))

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Literal, get_args, get_type_hints
 
 from prefgym.feedback.batching import Batch
+from prefgym.feedback.crowd import CrowdConfig as RaterModelConfig
 from prefgym.feedback.fit import FitConfig
 from prefgym.feedback.posted_query import KINDS, MAX_RANKED, QueryKind
 from prefgym.feedback.reward_model import RewardModelConfig
@@ -152,6 +153,8 @@ class RunConfig:
     """Everything that decides a run; with `people`, all but what they answer, and when.
 
     With a `crowd`, many simulated people answer in place of the one `teacher` or `judge`.
+    `rater_model`: what is learned beside the reward of everyone who compares, simulated or real;
+    None: all are taken at their word.
     """
 
     env_id: str
@@ -165,6 +168,14 @@ class RunConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     people: PeopleConfig | None = None
     crowd: CrowdConfig | None = None
+    rater_model: RaterModelConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.rater_model and self.loop.feedback == "rating" and self.people is None:
+            raise ValueError(
+                "a rater_model is learned from comparisons, but loop.feedback is 'rating'; "
+                "set it to 'comparison', or leave out the rater_model"
+            )
 
 
 def to_json(config: RunConfig) -> dict[str, object]:

@@ -4,24 +4,19 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from prefgym.agents.ask import new_segments
 from prefgym.agents.benchmark import Cell, Result
-from prefgym.agents.explore import explore
 from prefgym.agents.people_page import Part, Section
+from prefgym.agents.people_training import ENV_ID, driving_clips
 from prefgym.agents.person_curves import NUM_ANSWERS, AgreementCurves, curve_section
-from prefgym.agents.presets import preset
-from prefgym.agents.vec_env import describe
 from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.fit import FitConfig, fit
 from prefgym.feedback.fit_population import PopulationConfig
 from prefgym.feedback.logistic import sigmoid
 from prefgym.feedback.personal import fit_person, fit_prior
-from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments
 from prefgym.simulations.population import sample_drivers
 
-ENV_ID = "prefgym/Driving-v0"
 NUM_CLIPS, NUM_TEST_CLIPS = 600, 300
 NUM_DRIVERS, ANSWERS, NUM_NEW = 200, 15, 40
 RATIONALITY = 2.0  # per standard deviation of a driver's own returns
@@ -37,16 +32,9 @@ def measure(cell: Cell) -> Result:
     """Agreement with new drivers after so many answers: their own model, alone, and pooled."""
     seed = int(cell["seed"])
     rng = np.random.default_rng([5, seed])
-    config, info = preset(ENV_ID), describe(ENV_ID, {})
-    inputs = RewardInputs(
-        config.reward_model.inputs,
-        info.observation_space,
-        info.action_space,
-        info.observation_names,
-    )
-    pool = explore(config, seed=seed, rng=rng)
-    clips = new_segments(pool, NUM_CLIPS + NUM_TEST_CLIPS, config.loop, rng=rng)
-    clips, tests = clips.take(np.arange(NUM_CLIPS)), clips.take(np.arange(NUM_CLIPS, len(clips)))
+    everything, inputs, config = driving_clips(NUM_CLIPS + NUM_TEST_CLIPS, seed=seed, rng=rng)
+    clips = everything.take(np.arange(NUM_CLIPS))
+    tests = everything.take(np.arange(NUM_CLIPS, len(everything)))
     generator = torch.Generator().manual_seed(seed)
 
     def fit_linear(shown: Segments, said: Comparison) -> RewardModel:

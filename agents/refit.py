@@ -9,8 +9,10 @@ from prefgym.agents.ask import Asked, candidate_queries, new_segments
 from prefgym.agents.config import RunConfig
 from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
 from prefgym.agents.schedule import Purpose, stage_rng, stage_seed
+from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.dataset import Dataset
-from prefgym.feedback.fit import fit
+from prefgym.feedback.fit import FitReport, fit
+from prefgym.feedback.fit_crowd import fit_crowd
 from prefgym.feedback.rater import CrowdRater, Rater, SimulatedRater
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_inputs import RewardInputs
@@ -58,15 +60,9 @@ def refit(
         num_fits: fits done before.
     """
     seed = stage_seed(config.seed, stage, Purpose.FIT)
-    model, found = fit(
-        previous,
-        dataset.segments,
-        dataset.feedback,
-        model_config=config.reward_model,
-        inputs=inputs,
-        config=config.fit,
-        num_fits=num_fits,
-        generator=torch.Generator().manual_seed(seed),
+    generator = torch.Generator().manual_seed(seed)
+    model, found, reliability = _fit(
+        previous, dataset, config, inputs, num_fits=num_fits, generator=generator
     )
     rates = asked.rates
     held_out, calibration = None, None
@@ -101,7 +97,46 @@ def refit(
         row["raters"] = len(set(asked.raters))
     if asked.seconds is not None:
         row["label_seconds"] = sum(asked.seconds)
+    if reliability is not None:
+        row["reliability"] = reliability
     return Refit(model, row, calibration, held_out)
+
+
+def _fit(
+    previous: RewardModel | None,
+    dataset: Dataset,
+    config: RunConfig,
+    inputs: RewardInputs,
+    *,
+    num_fits: int,
+    generator: torch.Generator,
+) -> tuple[RewardModel, FitReport, dict[str, float] | None]:
+    """A fit as the configuration has it; and by name how far those who compared can be trusted."""
+    rater_model = config.rater_model
+    if rater_model is None or not any(isinstance(kind, Comparison) for kind in dataset.feedback):
+        found = fit(
+            previous,
+            dataset.segments,
+            dataset.feedback,
+            model_config=config.reward_model,
+            inputs=inputs,
+            config=config.fit,
+            num_fits=num_fits,
+            generator=generator,
+        )
+        return *found, None
+    model, report, crowd = fit_crowd(
+        previous,
+        dataset.segments,
+        dataset.feedback,
+        crowd_config=rater_model,
+        model_config=config.reward_model,
+        inputs=inputs,
+        config=config.fit,
+        num_fits=num_fits,
+        generator=generator,
+    )
+    return model, report, dict(zip(dataset.raters, crowd.reliability.tolist(), strict=True))
 
 
 def _held_out(

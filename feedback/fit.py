@@ -59,12 +59,14 @@ class FitReport(NamedTuple):
 
     `held_out` has the cross-validated log-likelihood per answer of each family that was tried:
     log(0.5) = -0.69 is guessing; empty for a wanted MLP, or a single answer. `agreement` is the
-    share of the fitted answers that the model's returns get right; nan if all are ties.
+    share of the fitted answers that the model's returns get right; nan if all are ties. `l2` is
+    the penalty that the linear family was, or would have been, fitted with.
     """
 
     family: Family
     held_out: dict[str, float]
     agreement: float
+    l2: float
 
 
 class _Scores(NamedTuple):
@@ -126,7 +128,7 @@ def fit(
     step = step_rewards(model.net, labelled.inputs).mean(dim=0)
     set_output_units(model, step[mask], offset_known=compares_lengths(mask, feedback))
     agreement = _agreement(feedback, masked_returns(step[None], mask)[0])
-    return model, FitReport(family, scores.held_out, agreement)
+    return model, FitReport(family, scores.held_out, agreement, scores.l2)
 
 
 def _check_answers(num_segments: int, feedback: Sequence[Feedback]) -> None:

@@ -12,7 +12,8 @@ from prefgym.agents.people_scale import exponent
 from prefgym.agents.person_curves import NUM_ANSWERS, AgreementCurves, curve_section
 from prefgym.agents.statistics import Interval
 
-FAST = [name for name in PARTS if name not in ("drivers", "scale")]
+SLOW = ("drivers", "policies", "cultures", "own", "scale")
+FAST = [name for name in PARTS if name not in SLOW]
 
 
 def results_of(name: str, num_seeds: int = 2) -> list[Result]:

@@ -13,6 +13,7 @@ from prefgym.agents.presets import preset
 from prefgym.agents.run import read_metrics, read_progress
 from prefgym.agents.train import rater_name, resume, train
 from prefgym.agents.vec_env import describe
+from prefgym.feedback.crowd import CrowdConfig as RaterModelConfig
 from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.store import FeedbackStore
@@ -118,6 +119,27 @@ def test_cultures_weigh_what_the_environment_shows(env_id: str, groups: tuple[ob
     assert other.crowd.weights.tobytes() != rater.crowd.weights.tobytes()
     names = [info.observation_names[column] for column in rater.style_columns]
     assert names == (["summary_length"] if "Text" in env_id else [])
+
+
+def test_a_run_learns_whom_to_trust(finished: Path, tmp_path: Path) -> None:
+    config = replace(TINY, rater_model=RaterModelConfig("trust"))
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+    run = train("CartPole-v1", out=tmp_path / "trust", config=config)
+    rows = [row for row in read_metrics(run.folder) if row["kind"] == "round"]
+    with FeedbackStore(run.folder / "feedback.sqlite") as store:
+        names = {event.rater for event in store.events()}
+    trusts = rows[-1]["reliability"]
+    assert isinstance(trusts, dict)
+    assert set(trusts) == names
+    assert len(set(trusts.values())) > 1
+    assert models(run.folder)["store"] != models(finished)["store"]  # acted on another reward
+    assert not any("reliability" in row for row in read_metrics(finished))
+
+
+def test_a_rater_model_needs_comparisons() -> None:
+    config = preset("prefgym/TextSummary-v0")
+    with pytest.raises(ValueError, match=r"rater_model is learned from comparisons"):
+        replace(config, rater_model=RaterModelConfig())
 
 
 def test_an_environment_without_cultures_says_so() -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def run(some: Segments, *feedback: Feedback, seed: int = 0, **changes) -> CrowdF
         some,
         feedback,
         crowd_config=changes.pop("crowd_config", CrowdConfig()),
-        model_config=MODEL,
-        inputs=INPUTS,
+        model_config=changes.pop("model_config", MODEL),
+        inputs=changes.pop("inputs", INPUTS),
         config=FitConfig(**({"family": "linear"} | changes)),
         generator=torch.Generator().manual_seed(seed),
     )
@@ -62,16 +63,16 @@ def plain(some: Segments, *feedback: Feedback, **changes) -> RewardModel:
         None,
         some,
         feedback,
-        model_config=MODEL,
-        inputs=INPUTS,
+        model_config=changes.pop("model_config", MODEL),
+        inputs=changes.pop("inputs", INPUTS),
         config=FitConfig(**({"family": "linear"} | changes)),
         generator=torch.Generator().manual_seed(0),
     )[0]
 
 
-def accuracy(model: RewardModel) -> float:
+def accuracy(model: RewardModel, fresh: Segments | None = None) -> float:
     """Share of pairs of fresh segments that the model orders rightly."""
-    fresh = segments(100, seed=99)
+    fresh = fresh or segments(100, seed=99)
     found = model.returns(fresh).mean(dim=(0, 2)).numpy()
     true = fresh.criteria.sum(axis=(1, 2))
     i, j = np.triu_indices(100, 1)
@@ -87,6 +88,33 @@ def test_a_reward_is_learned_in_spite_of_adversaries(reliability):
     assert found.crowd.reliability[:6].max() < 0.1 < 0.4 < found.crowd.reliability[6:].min()
     # the answers that adversaries gave are predicted too: the opposite of what the model prefers
     assert found.report.agreement > 0.75
+
+
+def test_few_answers_of_each_tell_who_is_an_adversary_where_much_can_be_fitted():
+    inputs = RewardInputs(
+        InputConfig(action=False), spaces.Box(-99.0, 99.0, (14,)), spaces.Box(-1.0, 1.0, (1,))
+    )
+    how = {"model_config": RewardModelConfig(inputs=inputs.config), "inputs": inputs}
+    fresh = padded(segments(100, seed=99), 14, seed=99)
+    gaps, gains = [], []
+    for seed in range(4):
+        some = padded(segments(seed=seed), 14, seed=seed)
+        crowd = answers(some, bad=6, per_rater=10, seed=seed)
+        found = run(some, crowd, seed=seed, **how)
+        gains.append(accuracy(found.model, fresh) - accuracy(plain(some, crowd, **how), fresh))
+        reliability = found.crowd.reliability
+        gaps.append(reliability[6:].mean() - reliability[:6].mean())
+    # judged by the model that was fitted to their own answers: 0.33 and 0.03
+    assert np.mean(gaps) > 0.45
+    assert np.mean(gains) > 0.05
+
+
+def padded(some: Segments, num_columns: int, *, seed: int) -> Segments:
+    """The same with columns of noise, which is something to mistake for a reward."""
+    rng = np.random.default_rng([1, seed])
+    shape = (*some.mask.shape, num_columns - some.observations.shape[-1])
+    seen = np.concatenate([some.observations, rng.normal(size=shape)], axis=-1, dtype=np.float32)
+    return replace(some, observations=seen, next_observations=seen)
 
 
 def test_raters_who_all_err_alike_lose_nothing():

@@ -103,7 +103,8 @@ def fit_crowd(
     how = _in_parts(config, first, previous, num_rounds, num_fits)
     for _ in range(num_rounds):
         crowd, told = _judge(comparison, gaps(), crowd, crowd_config)
-        model, report = fit_once(start, told, how, 0 if first.family == "mlp" else num_fits)
+        near = replace(how, l2=_neighbours(config.l2, report.l2))
+        model, report = fit_once(start, told, near, 0 if first.family == "mlp" else num_fits)
         start = model if first.family == "mlp" else previous
     crowd, _ = _judge(comparison, gaps(), crowd, crowd_config)
     return CrowdFit(model, report._replace(held_out=first.held_out), crowd)
@@ -132,6 +133,17 @@ def _in_parts(
         num_steps = config.steps
     share = -(-num_steps // num_rounds)
     return replace(config, family="mlp", steps_first=share, steps=share)
+
+
+def _neighbours(penalties: Sequence[float], chosen: float) -> tuple[float, ...]:
+    """The penalty of the round before and those next to it: the best one moves little at a time.
+
+    >>> _neighbours((0.1, 10.0, 1.0), 10.0)
+    (1.0, 10.0)
+    """
+    ordered = sorted(penalties)
+    place = ordered.index(chosen)
+    return tuple(ordered[max(place - 1, 0) : place + 2])
 
 
 def _gaps(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prefgym.agents.cli_options import TrainOptions, run_config
 from prefgym.agents.config import LoopConfig, PPOConfig, RunConfig, from_json, to_json
 from prefgym.agents.crowd import CULTURES, crowd_rater
 from prefgym.agents.presets import preset
@@ -181,3 +182,9 @@ def test_readers_of_two_tastes_compare_texts(tmp_path: Path) -> None:
     with FeedbackStore(run.folder / "feedback.sqlite") as store:
         assert {event.kind for event in store.events()} == {"comparison"}
         assert len({event.rater for event in store.events()}) == 6
+
+
+def test_the_command_line_asks_for_a_rater_model() -> None:
+    options = TrainOptions("CartPole-v1", crowd="mixed", rater_model="trust")
+    assert run_config(options, {}).rater_model == RaterModelConfig("trust")
+    assert run_config(replace(options, rater_model=None), {}).rater_model is None

@@ -117,11 +117,31 @@ def test_more_of_a_return_is_measured_from_a_floor() -> None:
             "cost of pooled": 1.5,
         }
     ] * 2
-    (gate,) = people_own.section(rows).gates
-    assert gate.found == pytest.approx((1.0, 1.0, 1.0))
-    assert gate.met
-    assert "above random actions' 0.143" in gate.beside
+    section = people_own.section(rows)
+    (gate,) = section.gates
+    assert gate.found == pytest.approx((1 / 7, 1 / 7, 1 / 7))
+    assert not gate.met
     assert "cost saved 0.333" in gate.beside
+    assert "better for 2 of 2 drivers" in gate.beside
+    assert "| 1.000 [1.000, 1.000] |" in section.paragraphs[1]  # above an IDM driver's
+    worse: list[Result] = [row | {"pooled above idm": -0.1} for row in rows]
+    assert "| 1.000 [1.000, 1.000] |" not in people_own.section(worse).paragraphs[1]
+
+
+def test_a_culture_of_whom_half_prefer_its_policy_is_not_served() -> None:
+    rows: list[Result] = [
+        {
+            "groups": 2,
+            "rand": 1.0,
+            "flips": 0.2,
+            "majority prefers its own": share,
+            "majority gains": 0.1,
+            "minority prefers its own": 0.9,
+            "minority gains": 0.1,
+        }
+        for share in (0.0, 1.0)
+    ]
+    assert [gate.met for gate in people_cultures.section(rows).gates] == [False, True]
 
 
 def test_without_results_there_is_no_gate() -> None:

@@ -308,7 +308,7 @@ def test_a_single_answer_is_enough(family: str) -> None:
     some = segments(2, linear)
     told = answers(some, 1)
     model, report = run(some, told, family=family)
-    assert report == (("linear" if family == "auto" else family), {}, 1.0)
+    assert report[:3] == (("linear" if family == "auto" else family), {}, 1.0)
     assert bool(model.informed)
     assert np.isfinite(learned(model, some)).all()
 

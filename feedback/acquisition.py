@@ -46,6 +46,57 @@ def d_optimal(
     return variance * p * (1 - p)
 
 
+def epig(
+    gaps: Float64[np.ndarray, "member query"], targets: Int64[np.ndarray, " target"]
+) -> Float64[np.ndarray, " query"]:
+    """What an answer tells of the answers to other queries [nat], averaged over those.
+
+    Expected predictive information gain (Bickford Smith et al. 2023) with gaps normal over the
+    members and an answer as a measurement of its gap with variance 1 / p (1 - p):
+    -log(1 - rho^2) / 2, rho the correlation of the two measurements. Where candidates are many,
+    BALD and D-optimality go for the strangest, from which little follows for the others.
+
+    Args:
+        gaps: the members' returns of the first segment less those of the second.
+        targets: indices of the queries whose answers one would like to know: such as come up. A
+            query's own answer does not count.
+    """
+    noise = 1 / _information(gaps.mean(axis=0))
+    deviation = gaps - gaps.mean(axis=0)
+    covariance = deviation.T @ deviation[:, targets] / len(gaps)
+    spread = gaps.var(axis=0) + noise
+    shared = covariance**2 / (spread[:, None] * spread[targets])
+    shared[targets, np.arange(len(targets))] = 0.0
+    return -np.log1p(-shared).mean(axis=1) / 2
+
+
+def narrowed(
+    gaps: Float64[np.ndarray, "member query"], asked: int
+) -> Float64[np.ndarray, "member query"]:
+    """The members once a query is answered, as far as that is known before the answer is.
+
+    Which answer comes is open, so the mean stays; deviations shrink by the square root of a
+    Kalman update (Potter), to the covariance that D-optimality counts on.
+
+    Args:
+        gaps: the members' returns of the first segment less those of the second.
+        asked: index of the query.
+    """
+    mean = gaps.mean(axis=0)
+    deviation = gaps - mean
+    noise = 1 / float(_information(mean[asked : asked + 1])[0])
+    own = deviation[:, asked]
+    spread = float(own.var()) + noise
+    gain = own @ deviation / len(gaps) / spread
+    return gaps - np.outer(own, gain) / (1 + (noise / spread) ** 0.5)
+
+
+def _information(mean_gap: Float64[np.ndarray, " query"]) -> Float64[np.ndarray, " query"]:
+    """What an answer tells of its gap, as the inverse of a variance: p (1 - p)."""
+    p = (1 + np.tanh(mean_gap / 2)) / 2
+    return np.maximum(p * (1 - p), 1e-12)
+
+
 def thompson(
     returns: Float64[np.ndarray, "member segment"],
     first: Int64[np.ndarray, " query"],

@@ -1,11 +1,14 @@
-"""Batches of queries that do not all ask the same: noise on the scores, or coverage."""
+"""Batches of queries that do not all ask the same: noise on the scores, coverage, or foresight."""
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-Batch = Literal["top", "power", "spread"]
+from prefgym.feedback.acquisition import narrowed
+
+Batch = Literal["top", "power", "spread", "joint"]
 BATCHES: tuple[str, ...] = get_args(Batch)
 SHORTLIST = 10  # times the batch: what coverage may choose among
 
@@ -38,6 +41,31 @@ def spread_order(
     best = order[:num_best]
     batch = best[cover(points[best], min(batch_size, len(best)), rng=rng)]
     return np.concatenate([batch, order[~np.isin(order, batch)]])
+
+
+def joint_order(
+    gaps: Float64[np.ndarray, "member query"],
+    score_fn: Callable[[Float64[np.ndarray, "member query"]], Float64[np.ndarray, " query"]],
+    batch_size: int,
+) -> Int64[np.ndarray, " query"]:
+    """All queries: first a batch chosen one by one, then the rest by score.
+
+    After each choice the members are narrowed as its answer will narrow them, and every query is
+    scored anew: one that asks the same has then little left to tell.
+
+    Args:
+        gaps: the members' returns of the first segment less those of the second.
+        score_fn: what makes a query worth asking.
+        batch_size: how many are chosen one by one.
+    """
+    rest = np.argsort(-score_fn(gaps), kind="stable")
+    free = np.ones(gaps.shape[1], np.bool_)
+    batch = np.empty(min(batch_size, len(free)), np.int64)
+    for place in range(len(batch)):
+        batch[place] = np.where(free, score_fn(gaps), -np.inf).argmax()
+        free[batch[place]] = False
+        gaps = narrowed(gaps, int(batch[place]))
+    return np.concatenate([batch, rest[free[rest]]])
 
 
 def cover(

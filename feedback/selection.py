@@ -1,8 +1,9 @@
 """Which candidate queries are worth asking, and in what order.
 
 "uniform" is the control. "bald", "d-optimal" and "disagreement" ask what tells most of the reward,
-"thompson" what tells most of the best behaviour. "entropy" asks what is nearest to 50:50, however
-little there is to learn from it: it is there to be compared with, and should be nobody's default.
+"epig" what tells most of how the other candidates would be answered, "thompson" what tells most of
+the best behaviour. "entropy" asks what is nearest to 50:50, however little there is to learn from
+it: it is there to be compared with, and should be nobody's default.
 """
 
 from typing import Literal, get_args
@@ -11,16 +12,18 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from prefgym.feedback.acquisition import bald as bald
-from prefgym.feedback.acquisition import d_optimal, entropy, thompson
+from prefgym.feedback.acquisition import d_optimal, entropy, epig, thompson
 from prefgym.feedback.acquisition import disagreement as disagreement
-from prefgym.feedback.batching import BATCHES, Batch, power_order, spread_order
+from prefgym.feedback.batching import BATCHES, Batch, joint_order, power_order, spread_order
 from prefgym.feedback.batching import cover as cover
 from prefgym.feedback.comparison import preference_prob
+from prefgym.feedback.logistic import sigmoid
 from prefgym.feedback.query import Queries
 from prefgym.feedback.reward_model import RewardModel
 
-Selection = Literal["uniform", "disagreement", "bald", "d-optimal", "thompson", "entropy"]
+Selection = Literal["uniform", "disagreement", "bald", "d-optimal", "epig", "thompson", "entropy"]
 SELECTIONS: tuple[str, ...] = get_args(Selection)
+MAX_TARGETS = 200  # candidates that "epig" asks about: a mean over more would be no surer
 
 
 def select(
@@ -43,8 +46,9 @@ def select(
         num_queries: how many to choose.
         method: what makes a query worth asking.
         model: the reward model so far; its members are the opinions that differ.
-        batch: "top" takes the best scores, "power" adds noise and "spread" covers the best, so
-            that a batch does not ask the same ten times. Thompson's batches differ by themselves.
+        batch: "top" takes the best scores, "power" adds noise, "spread" covers the best and
+            "joint" foresees what each answer will leave to be asked, so that a batch does not ask
+            the same ten times. Thompson's batches differ by themselves.
         batch_size: how many are asked before the model learns; None: all that are chosen.
         rng: source of coverage, noise and draws of members.
 
@@ -67,23 +71,53 @@ def select(
     if method == "thompson":
         returns = model.returns(candidates.segments).mean(dim=-1).double().numpy()
         return thompson(returns, candidates.first, candidates.second, num_queries, rng=rng)
-    score = _score(method, model, candidates)
+    size = min(batch_size or num_queries, num_queries)
+    return _order(candidates, method, model, batch, size, rng=rng)[:num_queries]
+
+
+def _order(
+    candidates: Queries,
+    method: Selection,
+    model: RewardModel,
+    batch: Batch,
+    size: int,
+    *,
+    rng: np.random.Generator,
+) -> Int64[np.ndarray, " candidate"]:
+    """All candidates, the first `size` of them a batch."""
+    if batch == "joint":
+        gaps = _gaps(model, candidates)
+        return joint_order(gaps, lambda opinions: _score(method, opinions), size)
+    if method in ("d-optimal", "epig"):
+        score = _score(method, _gaps(model, candidates))
+    else:
+        score = _score_probabilities(method, member_probabilities(model, candidates))
     if batch == "power":
-        return power_order(score, rng=rng)[:num_queries]
+        return power_order(score, rng=rng)
     if batch == "spread":
-        size = min(batch_size or num_queries, num_queries)
-        return spread_order(score, _descriptors(candidates), size, rng=rng)[:num_queries]
-    return np.argsort(-score, kind="stable")[:num_queries]
+        return spread_order(score, _descriptors(candidates), size, rng=rng)
+    return np.argsort(-score, kind="stable")
+
+
+def _gaps(model: RewardModel, queries: Queries) -> Float64[np.ndarray, "member query"]:
+    """Each member's return of the first segment less that of the second."""
+    returns = model.returns(queries.segments).mean(dim=-1).double().numpy()
+    return returns[:, queries.first] - returns[:, queries.second]
 
 
 def _score(
-    method: Selection, model: RewardModel, candidates: Queries
+    method: Selection, gaps: Float64[np.ndarray, "member query"]
 ) -> Float64[np.ndarray, " query"]:
     if method == "d-optimal":
-        returns = model.returns(candidates.segments).mean(dim=-1).double().numpy()
-        gaps = returns[:, candidates.first] - returns[:, candidates.second]
         return d_optimal(gaps.var(axis=0), gaps.mean(axis=0))
-    probabilities = member_probabilities(model, candidates)
+    if method == "epig":
+        return epig(gaps, np.arange(min(MAX_TARGETS, gaps.shape[1])))
+    return _score_probabilities(method, sigmoid(gaps))
+
+
+def _score_probabilities(
+    method: Selection, probabilities: Float64[np.ndarray, "member query"]
+) -> Float64[np.ndarray, " query"]:
     if method == "disagreement":
         return disagreement(probabilities)
     return bald(probabilities) if method == "bald" else entropy(probabilities)

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym.agents.config import LoopConfig
-from prefgym.feedback.acquisition import bald, d_optimal, disagreement, entropy, thompson
+from prefgym.feedback.acquisition import (
+    bald,
+    d_optimal,
+    disagreement,
+    entropy,
+    epig,
+    narrowed,
+    thompson,
+)
 from prefgym.feedback.batching import power_order, spread_order
 
 NUM_FEATURES, NUM_PAIRS, NUM_DRAWS, CAP = 10, 400, 64, 150
@@ -192,3 +200,34 @@ def test_members_of_other_scales_have_the_same_say_with_thompson():
     one = thompson(returns, first, second, 10, rng=np.random.default_rng(1))
     other = thompson(scaled, first, second, 10, rng=np.random.default_rng(1))
     assert one.tolist() == other.tolist()
+
+
+def test_an_answer_narrows_the_members_as_the_posterior_would_be():
+    """Of a linear model: (S^-1 + p (1 - p) x x^T)^-1, whatever the answer."""
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)) + rng.normal(size=4)
+    x = rng.normal(size=(9, 4))
+    gaps = weights @ x.T
+    found = narrowed(gaps, 3)
+    np.testing.assert_allclose(found.mean(axis=0), gaps.mean(axis=0))
+    p = sigmoid(gaps[:, 3].mean())
+    covariance = np.cov(weights.T, ddof=0)
+    left = np.linalg.inv(np.linalg.inv(covariance) + p * (1 - p) * np.outer(x[3], x[3]))
+    np.testing.assert_allclose(np.cov(found.T, ddof=0), x @ left @ x.T, atol=1e-9)
+
+
+def test_predictive_gain_by_hand():
+    # gaps of mean 0: noise 4; the first two of variance 4 and equal, the third apart from them
+    gaps = np.array([[2.0, 2.0, 1.0], [2.0, 2.0, -1.0], [-2.0, -2.0, 1.0], [-2.0, -2.0, -1.0]])
+    one = -math.log(1 - (4 / 8) ** 2) / 2
+    np.testing.assert_allclose(epig(gaps, np.array([1])), [one, 0.0, 0.0])
+    np.testing.assert_allclose(epig(gaps, np.arange(3)), [one / 3, one / 3, 0.0])
+
+
+def test_predictive_gain_passes_over_what_tells_of_nothing_else():
+    """The last query is the most disputed, and of a kind of its own."""
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=(200, 1)), 3 * rng.normal(size=(200, 1))
+    gaps = np.concatenate([shared * np.linspace(0.5, 1.5, 9), own], axis=1)
+    assert d_optimal(gaps.var(axis=0), gaps.mean(axis=0)).argmax() == 9
+    assert epig(gaps, np.arange(10)).argmax() == 8

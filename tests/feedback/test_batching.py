@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prefgym.feedback.batching import power_order, spread_order
+from prefgym.feedback.batching import joint_order, power_order, spread_order
 
 
 def rng(seed=0):
@@ -45,3 +45,19 @@ def test_spread_orders_every_query_once(num_queries, batch_size):
     assert sorted(order.tolist()) == list(range(num_queries))
     best = np.argsort(-score)[: max(batch_size, min(10 * batch_size, num_queries // 2))]
     assert set(order[:batch_size].tolist()) <= set(best.tolist())
+
+
+def test_a_joint_batch_asks_of_two_alike_once():
+    """Two queries hang on one weight, the more disputed, and a third on another."""
+    members = rng().normal(size=(400, 2))
+    gaps = members[:, [0, 0, 1]] * [4.5, 4.2, 3.0]
+    assert np.argsort(-gaps.var(axis=0)).tolist() == [0, 1, 2]
+    assert joint_order(gaps, lambda now: now.var(axis=0), 2).tolist() == [0, 2, 1]
+    assert joint_order(gaps, lambda now: now.var(axis=0), 1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30, 99])
+def test_joint_orders_every_query_once(batch_size):
+    gaps = rng().normal(size=(20, 30))
+    order = joint_order(gaps, lambda now: np.abs(now).mean(axis=0), batch_size)
+    assert sorted(order.tolist()) == list(range(30))

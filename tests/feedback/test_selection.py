@@ -99,7 +99,9 @@ def test_bald_passes_over_what_is_only_noise() -> None:
     assert chosen.tolist() == [1]
 
 
-@pytest.mark.parametrize("method", ["disagreement", "bald", "d-optimal", "thompson", "entropy"])
+@pytest.mark.parametrize(
+    "method", ["disagreement", "bald", "d-optimal", "epig", "thompson", "entropy"]
+)
 def test_before_there_is_a_model_active_methods_cover(method: str) -> None:
     candidates = queries([(0.0, 0.0), (0.0, 0.1), (9.0, 0.0), (0.1, 0.0), (0.0, 9.1)])
     uninformed = model(1.0, -1.0)

@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from prefgym.agents import (
+    people_cold,
     people_crowd,
     people_cultures,
     people_dimensions,
     people_drivers,
     people_groups,
+    people_newest,
     people_opinion,
     people_own,
     people_persons,
     people_policies_page,
+    people_queries,
     people_scale,
 )
 from prefgym.agents.benchmark import BenchmarkOptions, Cell, Result, run_cells, write_page
@@ -25,6 +28,9 @@ PARTS: Mapping[str, Part] = {
     "groups": people_groups.PART,
     "persons": people_persons.PART,
     "drivers": people_drivers.PART,
+    "queries": people_queries.PART,
+    "on-policy": people_newest.PART,
+    "cold": people_cold.PART,
     "dimensions": people_dimensions.PART,
     "opinion": people_opinion.PART,
     "policies": people_policies_page.PART,

@@ -12,7 +12,16 @@ from prefgym.agents.people_scale import exponent
 from prefgym.agents.person_curves import NUM_ANSWERS, AgreementCurves, curve_section
 from prefgym.agents.statistics import Interval
 
-SLOW = ("drivers", "policies", "cultures", "own", "scale")
+SLOW = (
+    "cold",
+    "cultures",
+    "drivers",
+    "on-policy",
+    "own",
+    "policies",
+    "queries",
+    "scale",
+)
 FAST = [name for name in PARTS if name not in SLOW]
 
 

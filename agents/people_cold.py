@@ -170,4 +170,4 @@ def tested(
     }
 
 
-PART = Part(cells, measure, section, num_seeds=10)
+PART = Part(cells, measure, section)

@@ -174,7 +174,7 @@ def test_a_section_shows_every_world_and_rule(
     monkeypatch.setattr(people_queries, "RULES", {n: RULES[n] for n in ("uniform", "BALD")})
     small = replace(pendulum, tests=pendulum.tests.take(np.arange(40)))
     monkeypatch.setattr(people_queries, "make_world", lambda *_, **__: small)
-    chosen = [cell for cell in cells(2) if cell["world"] == PENDULUM and cell["person"] == "oracle"]
+    chosen = [cell for cell in cells(4) if cell["world"] == PENDULUM and cell["person"] == "oracle"]
     found = section([cell | people_queries.measure(cell) for cell in chosen])
     text = "\n\n".join(found.paragraphs)
     assert "nan" not in text

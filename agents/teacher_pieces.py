@@ -29,7 +29,9 @@ def _errs(*noises: Noise) -> Person:
 PIECES: Mapping[str, Person] = {
     "none": Person(NOISY),
     "side bias of 0.8": Person(NOISY, side_bias=0.8),
-    "drift to the opposite, answers 50 to 150": Person(NOISY, drift=Drift((0, 0, -1, 0), 50, 150)),
+    "drift to the opposite, answers 50 to 150": Person(
+        NOISY, drift=Drift((0.0, 0.0, -1.0, 0.0), 50, 150)
+    ),
     "change of mind at answer 100": Person(NOISY, drift=Drift((0.0, 1.0, 0.0, 0.0), 100, 100)),
     "fatigue to 60 % lapses, scale 100": _errs(Fatigue(0.6, 100.0)),
     "90 % flips where comfort is high (30 %)": _errs(FeatureNoise(0, "high", 0.3, 0.9)),

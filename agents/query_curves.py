@@ -29,7 +29,7 @@ def first_reach(
 ) -> float:
     """The cost at which a curve first meets a level, straight lines between; all of it if never.
 
-    >>> first_reach(np.array([0.5, 0.7, 0.9]), np.array([10.0, 20.0, 40.0]), 0.8)
+    >>> first_reach(np.array([0.5, 0.75, 1.0]), np.array([10.0, 20.0, 40.0]), 0.875)
     30.0
     """
     there = np.flatnonzero(scores >= level)

@@ -49,7 +49,7 @@ def turns(kinds: Sequence[QueryKind], shares: Sequence[float], num_queries: int)
     asked, a shorter list is the beginning of a longer.
 
     >>> turns(["comparison", "correction"], [0.5, 0.5], 6)
-    ['comparison', 'correction', 'comparison', 'comparison', 'comparison', 'correction']
+    ['comparison', 'correction', 'comparison', 'comparison', 'correction', 'comparison']
 
     Args:
         kinds: what is asked.

@@ -127,7 +127,7 @@ def fit(
     model.informed.fill_(any(kind.informative for kind in feedback))
     step = step_rewards(model.net, labelled.inputs).mean(dim=0)
     set_output_units(model, step[mask], offset_known=compares_lengths(mask, feedback))
-    agreement = _agreement(feedback, masked_returns(step[None], mask)[0])
+    agreement = overall_agreement(feedback, masked_returns(step[None], mask)[0])
     return model, FitReport(family, scores.held_out, agreement, scores.l2)
 
 
@@ -271,7 +271,9 @@ def _train(
     )
 
 
-def _agreement(feedback: Sequence[Feedback], returns: Float[Tensor, "segment head"]) -> float:
+def overall_agreement(
+    feedback: Sequence[Feedback], returns: Float[Tensor, "segment head"]
+) -> float:
     """Agreement of all kinds that have something to agree with, weighted by their answers."""
     kinds = [kind for kind in feedback if kind.informative]
     scores = [kind.agreement(returns) for kind in kinds]

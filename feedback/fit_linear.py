@@ -35,6 +35,12 @@ class LinearFit(NamedTuple):
         """Every member's returns of segments with these features."""
         return _returns(self.weight.flatten(1), features)
 
+    def at(self, index: int) -> "LinearFit":
+        """One of the members alone."""
+        one = slice(index, index + 1)
+        parameters = [theta[one] for theta in self.parameters]
+        return LinearFit(self.weight[one], parameters, self.precision[one])
+
 
 def return_features(
     inputs: Float[Tensor, "segment time input"], mask: Bool[Tensor, "segment time"]

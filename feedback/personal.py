@@ -4,7 +4,8 @@ The prior is learned from many people's comparisons, in the features of the line
 person's model then needs few answers, of any kind; without any it is that of the average person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,14 @@ from gymnasium import spaces
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from prefgym.feedback.comparison import Comparison, Feedback
+from prefgym.feedback.comparison import Comparison, Feedback, joint_log_likelihood
 from prefgym.feedback.fit import compares_lengths, set_input_units, set_output_units
-from prefgym.feedback.fit_linear import fit_linear, posterior_members, return_features
+from prefgym.feedback.fit_linear import (
+    LinearFit,
+    fit_linear,
+    posterior_members,
+    return_features,
+)
 from prefgym.feedback.fit_population import PopulationConfig, fit_population
 from prefgym.feedback.population import Population, load_population
 from prefgym.feedback.reward_inputs import RewardInputs
@@ -74,15 +80,46 @@ def fit_prior(
     set_input_units(base, segments)
     rows = answer_rows(base, segments, comparison)
     population = fit_population(rows, comparison.preference, comparison.raters, config).population
-    draws = torch.randn(
-        model_config.num_members, len(population.mean), dtype=torch.float64, generator=generator
-    )
-    mean, factor = _mean_and_factor(population)
-    num_members = len(draws)
-    # centred, and scaled up for the variance that this takes: their mean is the mean itself
-    deviation = (draws - draws.mean(dim=0)) * (num_members / max(num_members - 1, 1)) ** 0.5
-    people = mean + deviation @ factor.T
+    people = draw_people(population, model_config.num_members, generator=generator)
     return PersonalPrior(with_weights(base, people, segments, [comparison]), population)
+
+
+def draw_people(
+    population: Population, num_people: int, *, generator: torch.Generator
+) -> Float[Tensor, "person feature"]:
+    """Weights of people of a population, whose mean is the population's."""
+    mean, factor = _mean_and_factor(population)
+    draws = torch.randn(num_people, len(mean), dtype=torch.float64, generator=generator)
+    # centred, and scaled up for the variance that this takes: their mean is the mean itself
+    deviation = (draws - draws.mean(dim=0)) * (num_people / max(num_people - 1, 1)) ** 0.5
+    return mean + deviation @ factor.T
+
+
+def redraw(
+    prior: PersonalPrior, model_config: RewardModelConfig, *, generator: torch.Generator
+) -> PersonalPrior:
+    """The same population behind reward models of another shape, their members drawn anew.
+
+    Args:
+        prior: what is known of a person before they answer.
+        model_config: shape of the models; what they read must be what the prior's model reads.
+        generator: source of the people drawn as members.
+
+    Raises:
+        ValueError: if they read something else, or have more heads than one.
+    """
+    own = prior.model.config
+    wanted = model_config.inputs, model_config.form, len(model_config.heads)
+    if wanted != (own.inputs, own.form, 1):
+        raise ValueError(
+            "a person's model must have 1 head and read what the prior's model reads, "
+            f"{own.inputs} as a {own.form}, got {wanted[2]} and {wanted[0]} as a {wanted[1]}"
+        )
+    model = new_reward_model(model_config, prior.model.inputs, "linear", generator=generator)
+    people = draw_people(prior.population, model_config.num_members, generator=generator)
+    weight = {"net.weight": people[:, :, None].float()}
+    model.load_state_dict(prior.model.state_dict() | weight)
+    return PersonalPrior(model, prior.population)
 
 
 def fit_person(
@@ -90,16 +127,19 @@ def fit_person(
     segments: Segments,
     feedback: Sequence[Feedback],
     *,
+    spreads: Sequence[float] = (1.0,),
     generator: torch.Generator,
 ) -> RewardModel:
     """The reward model of a person: the prior, and what this person has answered.
 
-    Its members are draws from the posterior.
+    Its members are draws from the posterior. With several `spreads` the person may be unlike the
+    population: its covariance counts times the one under which the answers are likeliest.
 
     Args:
         prior: of the population.
         segments: those that the answers speak of, and any others that show what there is.
         feedback: this person's answers of any kinds; none: the average person.
+        spreads: factors of the population's covariance to try.
         generator: source of the posterior draws.
     """
     mean, factor = _mean_and_factor(prior.population)
@@ -110,13 +150,45 @@ def fit_person(
         # in units of the population's spread every direction has the same prior; the last
         # feature, which `fit_linear` takes for the constant, is left empty
         white = torch.cat([features @ factor, torch.zeros(len(features), 1)], dim=1)
-        unit = torch.ones(1, dtype=torch.float64)
-        solution = fit_linear(white, told, unit, offset=features @ mean)
+        precision = 1 / torch.tensor(spreads, dtype=torch.float64)
+        offset = features @ mean
+        tried = fit_linear(white, told, precision, offset=offset)
+        best = int(log_evidence(tried, white, offset, told, precision).argmax())
+        solution = tried.at(best)
         draws = posterior_members(solution, num_members, generator=generator)[:, :-1, 0]
         weight = mean + draws @ factor.T
     else:
         weight = mean.repeat(num_members, 1)
     return with_weights(prior.model, weight, segments, told)
+
+
+def log_evidence(
+    tried: LinearFit,
+    white: Float[Tensor, "segment feature"],
+    offset: Float[Tensor, " segment"],
+    feedback: Sequence[Feedback],
+    precision: Float[Tensor, " prior"],
+) -> Float[Tensor, " prior"]:
+    """Log-probability of the answers under each prior, by Laplace's method (MacKay 1992).
+
+    log p(answers | w) - precision |w|^2 / 2 + log det(prior) / 2 - log det(posterior) / 2, with
+    the precisions' determinants, at the likeliest weights w.
+
+    Args:
+        tried: the likeliest weights under each prior, one row each.
+        white: features in whose weights the prior is the same in every direction; the last is
+            empty.
+        offset: what is added to every return.
+        feedback: all answers.
+        precision: of each prior.
+    """
+    weight = tried.weight[:, :-1, 0]
+    returns = tried.returns(white) + offset[None, :, None]
+    likelihood = joint_log_likelihood(feedback, returns, tried.parameters).sum(dim=1)
+    size = weight.shape[1]
+    posterior = torch.logdet(tried.precision[:, :size, :size])
+    fit = likelihood - precision * weight.square().sum(dim=1) / 2
+    return fit + (size * precision.log() - posterior) / 2
 
 
 def with_weights(
@@ -128,12 +200,13 @@ def with_weights(
     """A linear reward model with these weights, in the input units of another.
 
     Args:
-        base: a linear model, whose shape and input units are kept.
+        base: a linear model, whose shape, but for the number of members, and input units are kept.
         weight: every member's.
         segments: on which the reward is scaled to unit size.
         feedback: answers about them, which tell whether the reward's offset means anything.
     """
-    model = new_reward_model(base.config, base.inputs, "linear", generator=torch.Generator())
+    config = replace(base.config, num_members=len(weight))
+    model = new_reward_model(config, base.inputs, "linear", generator=torch.Generator())
     model.input_mean.copy_(base.input_mean)
     model.input_sd.copy_(base.input_sd)
     assert isinstance(model.net, LinearSquares)
@@ -158,11 +231,16 @@ def answer_rows(
     return features[comparison.first] - features[comparison.second]
 
 
+def prior_files(prior: PersonalPrior) -> Mapping[str, bytes]:
+    """A prior as two safetensors documents by their names in a folder."""
+    return {MODEL_FILE: prior.model.to_bytes(), POPULATION_FILE: prior.population.to_bytes()}
+
+
 def save_prior(prior: PersonalPrior, folder: Path) -> None:
     """Write a prior into a folder as two safetensors files."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_FILE).write_bytes(prior.model.to_bytes())
-    (folder / POPULATION_FILE).write_bytes(prior.population.to_bytes())
+    for name, content in prior_files(prior).items():
+        (folder / name).write_bytes(content)
 
 
 def load_prior(
@@ -181,12 +259,24 @@ def load_prior(
     space = observation_space, action_space
     model = load_reward_model(folder / MODEL_FILE, *space, observation_names)
     population = load_population(folder / POPULATION_FILE)
+    try:
+        return matched(model, population)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
+
+
+def matched(model: RewardModel, population: Population) -> PersonalPrior:
+    """A prior of a model and the population of its weights.
+
+    Raises:
+        ValueError: if they do not belong together.
+    """
     if not isinstance(model.net, LinearSquares) or model.net.weight.shape[1:] != (
         len(population.mean),
         1,
     ):
         raise ValueError(
-            f"{folder} must hold a linear model and a population of its weights, got a model of "
+            "a prior must hold a linear model and a population of its weights, got a model of "
             f"the family {model.family!r} and a population of {len(population.mean)} weights"
         )
     return PersonalPrior(model, population)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from prefgym.feedback.comparison import Feedback
-from prefgym.feedback.fit_linear import LinearFit, fit_linear, posterior_members, return_features
+from prefgym.feedback.fit_linear import fit_linear, posterior_members, return_features
 from prefgym.feedback.reward_model import RewardModel, new_reward_model
 from prefgym.feedback.reward_nets import LinearSquares
 from prefgym.feedback.segment import Segments
@@ -45,12 +45,8 @@ def widen(
     )
     mean = model.net.weight.double().mean(dim=0)
     own = int((tried.weight - mean).square().sum(dim=(1, 2)).argmin())
-    one = slice(own, own + 1)
-    posterior = LinearFit(
-        tried.weight[one], [theta[one] for theta in tried.parameters], tried.precision[one]
-    )
     config = replace(model.config, num_members=num_members)
     wide = new_reward_model(config, model.inputs, "linear", generator=generator)
-    draws = posterior_members(posterior, num_members, generator=generator)
+    draws = posterior_members(tried.at(own), num_members, generator=generator)
     wide.load_state_dict(model.state_dict() | {"net.weight": draws.float()})
     return wide

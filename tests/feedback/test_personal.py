@@ -6,6 +6,7 @@ import torch
 from gymnasium import spaces
 
 from prefgym.feedback.comparison import Comparison
+from prefgym.feedback.fit_linear import fit_linear
 from prefgym.feedback.fit_population import PopulationConfig
 from prefgym.feedback.logistic import sigmoid
 from prefgym.feedback.personal import (
@@ -14,6 +15,8 @@ from prefgym.feedback.personal import (
     fit_person,
     fit_prior,
     load_prior,
+    log_evidence,
+    redraw,
     save_prior,
     with_weights,
 )
@@ -180,3 +183,59 @@ def test_a_person_has_one_head():
             config=PopulationConfig(),
             generator=generator(),
         )
+
+
+def test_redrawn_members_are_other_people_of_the_same_population(prior):
+    wide = redraw(prior, replace(MODEL, num_members=300, pessimism=0.5), generator=generator())
+    assert wide.population is prior.population
+    assert wide.model.config.num_members == 300
+    weight = wide.model.net.weight[:, :, 0].double().numpy()
+    np.testing.assert_allclose(weight.mean(axis=0), prior.population.mean, atol=1e-4)
+    ratio = np.trace(np.cov(weight.T)) / np.trace(prior.population.covariance)
+    assert 0.8 < ratio < 1.25
+    for name in ("input_mean", "input_sd", "output_scale", "output_offset"):
+        assert torch.equal(getattr(wide.model, name), getattr(prior.model, name))
+
+
+def test_a_model_that_reads_something_else_takes_no_prior(prior):
+    for other in (replace(MODEL, heads=("a", "b")), replace(MODEL, inputs=InputConfig())):
+        with pytest.raises(ValueError, match="1 head and read what the prior's model reads"):
+            redraw(prior, other, generator=generator())
+
+
+def test_a_person_unlike_the_others_is_heard(prior):
+    """Whoever wants what nobody wants needs a prior that gives way; the average person does not."""
+    spreads = (1.0, 3.0, 10.0, 30.0)
+    some = segments(60, seed=7)
+
+    def accuracies(weight):
+        told = compare(some, weight[None], 60, 3)
+        return [
+            accuracy(fit_person(prior, some, [told], spreads=s, generator=generator()), weight)
+            for s in ((1.0,), spreads)
+        ]
+
+    alike, open_minded = accuracies(np.array([-1.0, 0, 0, 4.0]))
+    assert open_minded > alike + 0.02
+    alike, open_minded = accuracies(np.array([1.0, 1.0, -1.0, 0]))
+    assert open_minded > alike - 0.02
+
+
+def test_evidence_is_the_integral_over_what_a_person_may_want():
+    rng = np.random.default_rng(0)
+    gap = rng.normal(size=12)
+    said = (rng.random(12) < sigmoid(2 * gap)).astype(float)
+    count = np.arange(12)
+    told = Comparison(count, count + 12, said)
+    column = torch.from_numpy(np.concatenate([gap, np.zeros(12)]))
+    white = torch.stack([column, torch.zeros(24)], dim=1)
+    offset = torch.from_numpy(np.concatenate([0.3 * np.ones(12), np.zeros(12)]))
+    precision = torch.tensor([2.0, 0.5, 0.1], dtype=torch.float64)
+    tried = fit_linear(white, [told], precision, offset=offset)
+    found = log_evidence(tried, white, offset, [told], precision)
+    weight = np.linspace(-30, 30, 60_001)
+    prob = sigmoid(np.where(said == 1, 1, -1)[:, None] * (gap[:, None] * weight + 0.3))
+    for one, evidence in zip(precision.numpy(), found.numpy(), strict=True):
+        density = np.exp(-one * weight**2 / 2) * np.sqrt(one / (2 * np.pi))
+        exact = np.log((prob.prod(axis=0) * density).sum() * (weight[1] - weight[0]))
+        assert evidence == pytest.approx(exact, abs=0.15)

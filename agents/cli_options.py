@@ -1,7 +1,7 @@
 """What the commands of the command line take: a frozen dataclass for each, read by tyro."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +9,16 @@ from typing import Annotated
 import tyro
 
 from prefgym.agents.config import EnvValue, LoopConfig, PeopleConfig, PPOConfig, RunConfig
+from prefgym.agents.presets import preset
 from prefgym.agents.questions import asked_kinds
-from prefgym.agents.train import rater_name, with_rater
+from prefgym.agents.train import (
+    rater_name,
+    with_drivers,
+    with_labels,
+    with_people,
+    with_prior,
+    with_rater,
+)
 from prefgym.feedback.crowd import CrowdConfig as RaterModelConfig
 from prefgym.feedback.crowd import Reliability
 from prefgym.feedback.fit import FitConfig
@@ -30,10 +38,16 @@ class TrainOptions:
     env_id: Annotated[str, tyro.conf.Positional]
     """Any registered Gymnasium id, or module:id."""
     rater: str = "oracle"
-    """The simulated person who answers: a teacher, or a judge where ratings are asked for."""
+    """The simulated person who answers: a teacher, a judge where ratings are asked for, or a
+    driver profile (comfort-first, hurried, safety-first, courteous), who errs as noisy does."""
+    prior: Path | None = None
+    """A run that several people answered, or the folder of a saved prior: the reward model is the
+    rater's own on top of what those wanted. 20 answers then do; they are the default."""
+    labels: int | None = None
+    """Answers to ask for; default: what loop.labels says: 20 with --prior, 1000 of drivers."""
     crowd: CrowdName | None = None
-    """Many people answer: experts, crowd workers, or a mixed crowd of people like the rater and
-    some who are no help."""
+    """Many people answer: experts, crowd workers, a mixed crowd of people like the rater and some
+    who are no help, or drivers who each want something of their own."""
     crowd_raters: int = 20
     """How many they are."""
     crowd_bad_share: float = 0.3
@@ -88,6 +102,8 @@ class ReportOptions:
     """Write a run's report.html again."""
 
     run: Annotated[Path, tyro.conf.Positional]
+    beside: Path | None = None
+    """Another run of the same environment: the report also shows both policies on the same road."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +135,21 @@ class DemoOptions:
     """Environment steps of PPO on the gold reward, the oracle."""
 
 
+def default_config(words: Sequence[str], env_kwargs: Mapping[str, EnvValue]) -> RunConfig:
+    """The settings from which the options start: the preset, and what goes with whom is asked.
+
+    Raises:
+        ValueError: if the environment is unknown or does not accept the keywords.
+    """
+    config = preset(words[0], env_kwargs)
+    told = " ".join(words).replace("=", " ")
+    if "--human" in words:
+        config = with_people(config)
+    if "--crowd drivers" in told:
+        config = with_drivers(config)
+    return with_prior(config) if "--prior " in told else config
+
+
 def train_options(config: RunConfig) -> TrainOptions:
     """The options that give this configuration, where its environment is named."""
     return TrainOptions(
@@ -136,13 +167,19 @@ def run_config(options: TrainOptions, env_kwargs: Mapping[str, EnvValue]) -> Run
     """The configuration that the options ask for.
 
     Raises:
-        ValueError: if nobody called `options.rater` answers such questions.
+        ValueError: if nobody called `options.rater` answers such questions, or a crowd is to have
+            a model of one person's own.
     """
+    if options.prior is not None and options.crowd is not None:
+        raise ValueError("--prior is for a model of one person's own: leave out --crowd")
+    loop = options.loop
+    if options.labels is not None:
+        loop = with_labels(loop, options.labels)
     config = RunConfig(
         env_id=options.env_id,
         env_kwargs=env_kwargs,
         seed=options.seed,
-        loop=options.loop,
+        loop=loop,
         ppo=options.ppo,
         reward_model=options.reward_model,
         fit=options.fit,

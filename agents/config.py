@@ -149,12 +149,24 @@ class PeopleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorConfig:
+    """What others wanted before this person was asked: a prior that lies in the run's folder.
+
+    `source` says where it was taken from, `digest` is the SHA-256 of its files.
+    """
+
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
     """Everything that decides a run; with `people`, all but what they answer, and when.
 
     With a `crowd`, many simulated people answer in place of the one `teacher` or `judge`.
     `rater_model`: what is learned beside the reward of everyone who compares, simulated or real;
-    None: all are taken at their word.
+    None: all are taken at their word. With a `prior` the reward model is one person's own on top of
+    what others wanted.
     """
 
     env_id: str
@@ -169,12 +181,20 @@ class RunConfig:
     people: PeopleConfig | None = None
     crowd: CrowdConfig | None = None
     rater_model: RaterModelConfig | None = None
+    prior: PriorConfig | None = None
 
     def __post_init__(self) -> None:
         if self.rater_model and self.loop.feedback == "rating" and self.people is None:
             raise ValueError(
                 "a rater_model is learned from comparisons, but loop.feedback is 'rating'; "
                 "set it to 'comparison', or leave out the rater_model"
+            )
+        if self.prior is not None and self.crowd is not None:
+            raise ValueError("a prior is for a model of one person's own: leave out the crowd")
+        if self.prior is not None and self.rater_model is not None:
+            raise ValueError(
+                "a rater_model tells raters apart, but a prior is for a model of one person's "
+                "own: leave out the rater_model"
             )
 
 

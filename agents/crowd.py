@@ -15,12 +15,14 @@ from prefgym.simulations.population import (
     DRIVER_GROUPS,
     READER_GROUPS,
     Population,
+    sample_drivers,
     sample_population,
 )
 from prefgym.simulations.raters import Teacher
 
+DRIVING = "prefgym/Driving-v0"
 CULTURES = {
-    "prefgym/Driving-v0": (DRIVER_GROUPS, ()),
+    DRIVING: (DRIVER_GROUPS, ()),
     "prefgym/TextSummary-v0": (READER_GROUPS, ("summary_length",)),
 }
 """Groups of people for an environment, and the observation columns that they weigh besides."""
@@ -41,16 +43,20 @@ def simulated_rater(config: RunConfig, info: EnvInfo) -> SimulatedRater | CrowdR
 def crowd_rater(config: RunConfig, crowd: CrowdConfig, info: EnvInfo) -> CrowdRater:
     """The crowd of a run, drawn from the run's seed.
 
+    Its truth is what the environment's person wants; of drivers, what their average wants.
+
     Raises:
-        ValueError: if cultures are wanted of an environment that has none.
+        ValueError: if cultures, or drivers, are wanted of an environment that has none.
     """
     rng = stage_rng(config.seed, 0, Purpose.CROWD)
     style = CULTURES[config.env_id][1] if crowd.groups and config.env_id in CULTURES else ()
     good = Person(config.teacher, judge=config.judge)
     exact = JUDGES["exact"] if config.loop.feedback == "rating" else None
+    people = _population(config.env_id, crowd, info, rng=rng)
+    wanted = people.weights.mean(axis=0) if crowd.name == "drivers" else info.weights
     return CrowdRater(
-        make_crowd(crowd, _population(config.env_id, crowd, info, rng=rng), good, rng=rng),
-        SimulatedRater(Teacher("truth"), info.weights, judge=exact, criteria=info.criteria),
+        make_crowd(crowd, people, good, rng=rng),
+        SimulatedRater(Teacher("truth"), wanted, judge=exact, criteria=info.criteria),
         criteria=info.criteria,
         style_columns=[info.observation_names.index(name) for name in style],
     )
@@ -60,6 +66,11 @@ def _population(
     env_id: str, crowd: CrowdConfig, info: EnvInfo, *, rng: np.random.Generator
 ) -> Population:
     """What the people want: what the environment's person wants, or each their own."""
+    if crowd.name == "drivers":
+        if env_id != DRIVING:
+            raise ValueError(f"drivers are known of {DRIVING}, got {env_id}")
+        weights = sample_drivers(crowd.num_raters, rng=rng)
+        return Population(weights, np.zeros(len(weights), np.int64))
     if not crowd.groups:
         return alike(info.weights, crowd.num_raters)
     if env_id not in CULTURES:

@@ -25,9 +25,10 @@ from prefgym.agents.ppo import (
     raise_exploration,
     restore_ppo,
 )
+from prefgym.agents.prior import MODELS, POPULATIONS, population_files, read_prior
 from prefgym.agents.questions import Behaviour
 from prefgym.agents.recorder import Recorder
-from prefgym.agents.refit import refit
+from prefgym.agents.refit import opinions, refit
 from prefgym.agents.rollout_log import RolloutLog
 from prefgym.agents.run import (
     Progress,
@@ -43,9 +44,8 @@ from prefgym.agents.run import (
 from prefgym.agents.schedule import Purpose, Stage, stage_rng, stage_seed, stages
 from prefgym.agents.stage_record import StageRecord, warning_rows
 from prefgym.agents.vec_env import describe, make_vec_env
-from prefgym.feedback.dataset import Dataset, read_dataset
+from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
-from prefgym.feedback.posterior import widen
 from prefgym.feedback.rater import CrowdRater, Rater
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
@@ -111,13 +111,16 @@ class PreferenceLoop:
             self.info.action_space,
             self.info.observation_names,
         )
+        self.prior = read_prior(folder, config, self.info)
+        self.population: dict[str, bytes] = {}
         venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)
         per_env = max(-(-config.loop.pool_steps // config.ppo.num_envs), config.loop.segment_length)
         self.recorder = Recorder(venv, per_env)
         uninformed = new_reward_model(
             config.reward_model, self.inputs, "linear", generator=torch.Generator()
         )
-        self.learned = LearnedRewardVecEnv(self.recorder, uninformed)
+        first = uninformed if self.prior is None else self.prior.model
+        self.learned = LearnedRewardVecEnv(self.recorder, first)
         self.ppo = build_ppo(
             config.ppo, self.learned, self.info.candidates, seed=self._seed(0, Purpose.TRAIN)
         )
@@ -131,6 +134,11 @@ class PreferenceLoop:
     def reward_model(self) -> RewardModel:
         """The latest reward model."""
         return self.learned.reward_model
+
+    @property
+    def known_reward(self) -> RewardModel | None:
+        """The latest reward model that knows of any answers, of this person's or of others'."""
+        return self.reward_model if self.done.num_fits or self.prior is not None else None
 
     def run(self) -> None:
         """Finish every stage that is not finished, saving after each.
@@ -168,6 +176,11 @@ class PreferenceLoop:
             self.info.observation_names,
         )
         self.pool.restore(read_file(self.folder, progress, files["pool"]))
+        self.population = {
+            kind: read_file(self.folder, progress, files[kind])
+            for kind in (MODELS, POPULATIONS)
+            if kind in files
+        }
         self.done = progress
 
     def _run_stage(self, number: int, stage: Stage, store: FeedbackStore) -> None:
@@ -241,15 +254,16 @@ class PreferenceLoop:
         return steps
 
     def _ask(self, number: int, stage: Stage, store: FeedbackStore) -> Asked | None:
-        model = self.reward_model if self.done.num_fits else None
+        model = self.known_reward
         # a killed stage may have stored its answers already: they are not part of its past
         before = read_dataset(store, self.config.reward_model.heads, before_round=number)
         labelled = None if before is None else before.clips(self.config.loop.segment_length)
         pool = self.pool.trajectories
         if model is not None and self.config.loop.on_policy:
             pool = self.pool.newest
-        if model is not None and before is not None and self.config.loop.posterior_draws:
-            model = self._widened(model, before, number)
+        if model is not None and self.config.loop.posterior_draws:
+            seed = self._seed(number, Purpose.ASK)
+            model = opinions(model, before, self.prior, self.config, seed=seed)
         if self.rater is None:
             assert self.config.people is not None
             policy = trained_policy(self.ppo, deterministic=False)
@@ -281,16 +295,6 @@ class PreferenceLoop:
         store_round(store, asked, self.rater, number)
         return asked
 
-    def _widened(self, model: RewardModel, before: Dataset, number: int) -> RewardModel:
-        return widen(
-            model,
-            before.segments,
-            before.feedback,
-            self.config.fit.l2,
-            self.config.loop.posterior_draws,
-            generator=torch.Generator().manual_seed(self._seed(number, Purpose.ASK)),
-        )
-
     def _fit(
         self, number: int, asked: Asked, store: FeedbackStore, record: StageRecord
     ) -> dict[str, object] | None:
@@ -300,7 +304,7 @@ class PreferenceLoop:
             return None
         record.tie_rate = asked.rates.tie_rate if asked.rates else 0.0
         found = refit(
-            self.reward_model if self.done.num_fits else None,
+            self.known_reward,
             dataset,
             asked,
             self.pool.trajectories,
@@ -308,9 +312,12 @@ class PreferenceLoop:
             self.config,
             self.inputs,
             self.info.weights,
+            prior=self.prior,
             stage=number,
             num_fits=self.done.num_fits,
         )
+        if not any(stage.labels for stage in self.stages[number + 1 :]):
+            self.population = population_files(dataset, self.config, self.info)
         self.learned.reward_model = found.reward_model
         raise_exploration(self.ppo, self.config.ppo.log_std_floor)
         record.agreement = found.held_out
@@ -328,6 +335,7 @@ class PreferenceLoop:
             f"policy/{stem}": ppo_to_bytes(self.ppo),
             f"reward/{stem}": self.reward_model.to_bytes(),
             f"pool/{stem}": self.pool.to_bytes(),
+            **{f"{kind}/{stem}": content for kind, content in self.population.items()},
         }
         progress = Progress(
             stage=number + 1,

@@ -1,4 +1,4 @@
-"""After a label round: refit the reward model to every answer, and measure how it did."""
+"""The reward model before and after a label round: its opinions, its refit, how that did."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,14 @@ import torch
 from prefgym.agents.ask import Asked, candidate_queries, new_segments
 from prefgym.agents.config import RunConfig
 from prefgym.agents.measure import agreement, calibration_row, or_none, step_correlation
+from prefgym.agents.prior import SPREADS, wide_prior
 from prefgym.agents.schedule import Purpose, stage_rng, stage_seed
 from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.dataset import Dataset
-from prefgym.feedback.fit import FitReport, fit
+from prefgym.feedback.fit import FitReport, fit, overall_agreement
 from prefgym.feedback.fit_crowd import fit_crowd
+from prefgym.feedback.personal import PersonalPrior, fit_person
+from prefgym.feedback.posterior import widen
 from prefgym.feedback.rater import CrowdRater, Rater, SimulatedRater
 from prefgym.feedback.rating import Rating
 from prefgym.feedback.reward_inputs import RewardInputs
@@ -41,13 +44,14 @@ def refit(
     inputs: RewardInputs,
     weights: np.ndarray,
     *,
+    prior: PersonalPrior | None = None,
     stage: int,
     num_fits: int,
 ) -> Refit:
     """Fit to the whole data set; measure on the round's own answers and on fresh queries.
 
     Args:
-        previous: the reward model of the round before, None in the first.
+        previous: the reward model of the round before; None in the first without a prior.
         dataset: every answer, this round's included.
         asked: this round's queries and answers.
         pool: recorded behaviour, from which the fresh queries are drawn.
@@ -56,13 +60,14 @@ def refit(
         config: the run's configuration.
         inputs: the rows that the reward model reads.
         weights: the environment's own weights of its criteria, shape (criteria,).
+        prior: what others wanted, on top of which one person's model is fitted; None: nothing.
         stage: number of the stage, from which all randomness is derived.
         num_fits: fits done before.
     """
     seed = stage_seed(config.seed, stage, Purpose.FIT)
     generator = torch.Generator().manual_seed(seed)
     model, found, reliability = _fit(
-        previous, dataset, config, inputs, num_fits=num_fits, generator=generator
+        previous, dataset, config, inputs, prior, num_fits=num_fits, generator=generator
     )
     rates = asked.rates
     held_out, calibration = None, None
@@ -107,11 +112,17 @@ def _fit(
     dataset: Dataset,
     config: RunConfig,
     inputs: RewardInputs,
+    prior: PersonalPrior | None,
     *,
     num_fits: int,
     generator: torch.Generator,
 ) -> tuple[RewardModel, FitReport, dict[str, float] | None]:
     """A fit as the configuration has it; and by name how far those who compared can be trusted."""
+    if prior is not None:
+        told = dataset.segments, dataset.feedback
+        model = fit_person(prior, *told, spreads=SPREADS, generator=generator)
+        share = overall_agreement(dataset.feedback, model.returns(dataset.segments).mean(dim=0))
+        return model, FitReport("linear", {}, share, l2=float("nan")), None
     rater_model = config.rater_model
     if rater_model is None or not any(isinstance(kind, Comparison) for kind in dataset.feedback):
         found = fit(
@@ -137,6 +148,37 @@ def _fit(
         generator=generator,
     )
     return model, report, dict(zip(dataset.raters, crowd.reliability.tolist(), strict=True))
+
+
+def opinions(
+    model: RewardModel,
+    before: Dataset | None,
+    prior: PersonalPrior | None,
+    config: RunConfig,
+    *,
+    seed: int,
+) -> RewardModel:
+    """The reward model with as many posterior draws as members as active selection looks at.
+
+    Args:
+        model: that knows of every answer so far.
+        before: these answers; None: there are none.
+        prior: what others wanted; None: nothing is known of it.
+        config: the run's configuration.
+        seed: of the draws.
+    """
+    draws = config.loop.posterior_draws
+    generator = torch.Generator().manual_seed(seed)
+    if prior is not None:
+        wide = wide_prior(prior, draws, seed=seed)
+        if before is None:
+            return wide.model
+        told = before.segments, before.feedback
+        return fit_person(wide, *told, spreads=SPREADS, generator=generator)
+    if before is None:
+        return model
+    l2 = config.fit.l2
+    return widen(model, before.segments, before.feedback, l2, draws, generator=generator)
 
 
 def _held_out(

@@ -63,14 +63,21 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
-def create(folder: Path, config: RunConfig) -> None:
+def create(folder: Path, config: RunConfig, files: Mapping[str, bytes] | None = None) -> None:
     """Begin a run in an empty or new folder.
+
+    Args:
+        folder: of the run.
+        config: everything that decides it.
+        files: what it begins with, by names in the folder; they are there before it is a run.
 
     Raises:
         RunError: if the folder holds a run already.
     """
     if (folder / "config.json").exists():
         raise RunError(f"{folder} holds a run already; resume it, or choose another folder")
+    for name, content in (files or {}).items():
+        write_atomically(folder / name, content)
     versions = {name: version(name) for name in PACKAGES}
     document = {"format": FORMAT, "versions": versions, **to_json(config)}
     write_json(folder / "config.json", document)

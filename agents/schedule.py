@@ -65,6 +65,7 @@ class Purpose(IntEnum):
     FIT = 3
     HELD_OUT = 4
     CROWD = 5
+    PRIOR = 6
 
 
 def stage_seed(seed: int, stage: int, purpose: Purpose) -> int:

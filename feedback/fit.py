@@ -60,7 +60,7 @@ class FitReport(NamedTuple):
     `held_out` has the cross-validated log-likelihood per answer of each family that was tried:
     log(0.5) = -0.69 is guessing; empty for a wanted MLP, or a single answer. `agreement` is the
     share of the fitted answers that the model's returns get right; nan if all are ties. `l2` is
-    the penalty that the linear family was, or would have been, fitted with.
+    the penalty that the linear family was, or would have been, fitted with; nan under a prior.
     """
 
     family: Family

@@ -14,7 +14,7 @@ from prefgym.simulations.person import Latency, Person
 from prefgym.simulations.population import Population
 from prefgym.simulations.raters import Teacher
 
-CrowdName = Literal["expert", "crowd", "mixed"]
+CrowdName = Literal["expert", "crowd", "mixed", "drivers"]
 BadName = Literal["adversary", "contrary", "clicker", "sided", "tired"]
 
 # Two of SummEval's experts agree on 80 % of pairs, the mean of its four criteria (0.70 to 0.90),
@@ -24,6 +24,7 @@ EXPERT_PERSON = Person(Teacher("expert", rationality=2.5), judge=EXPERT)
 WORKER = Person(
     Teacher("crowd", rationality=0.014), latency=Latency(median=2.0), judge=JUDGES["crowd"]
 )
+DRIVER = Person(Teacher("driver", rationality=2.0))
 _BLIND = Judge("blind", noise=1.0, insight=0.0)
 BAD_PEOPLE: Mapping[BadName, Person] = {
     "adversary": Person(
@@ -58,7 +59,8 @@ class CrowdConfig:
 
     Args:
         name: "expert" and "crowd" agree as SummEval's experts and crowd workers do; in a "mixed"
-            crowd the run's own teacher or judge answers, but for those who are no help.
+            crowd the run's own teacher or judge answers, but for those who are no help. "drivers"
+            each want something of their own, and err as much as the teacher "noisy" does.
         num_raters: how many there are.
         bad_share: of a mixed crowd who are no help, to the nearest rater.
         bad: what kinds of no help, in equal shares.
@@ -79,6 +81,8 @@ class CrowdConfig:
             raise ValueError(
                 f"crowd must be one of {', '.join(get_args(CrowdName))}, got {self.name!r}"
             )
+        if self.name == "drivers" and self.groups:
+            raise ValueError("drivers each want something of their own: leave out the groups")
         if self.num_raters < 1:
             raise ValueError(f"num_raters must be at least 1, got {self.num_raters}")
         if not (0 <= self.bad_share < 1 and 0 < self.minority < 1):
@@ -111,7 +115,8 @@ def make_crowd(
         raise ValueError(
             f"population must be of {config.num_raters} people, got {len(population.weights)}"
         )
-    helpful = {"expert": EXPERT_PERSON, "crowd": WORKER, "mixed": good}[config.name]
+    kinds = {"expert": EXPERT_PERSON, "crowd": WORKER, "mixed": good, "drivers": DRIVER}
+    helpful = kinds[config.name]
     num_bad = round(config.bad_share * config.num_raters) if config.name == "mixed" else 0
     kind = np.zeros(config.num_raters, np.int64)
     kind[:num_bad] = 1 + np.arange(num_bad) % len(config.bad)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from prefgym.agents import benchmark, exchange_commands, label_command
+from prefgym.agents.beside import write_beside
 from prefgym.agents.cli_options import (
     DemoOptions,
     EvaluateOptions,
@@ -21,6 +22,7 @@ from prefgym.agents.cli_options import (
     ResumeOptions,
     SummarizeOptions,
     TrainOptions,
+    default_config,
     run_config,
     split_env_kwargs,
     train_options,
@@ -38,7 +40,6 @@ from prefgym.agents.train import (
     rater_name,
     resume,
     train,
-    with_people,
     with_rater,
 )
 from prefgym.agents.vec_env import describe
@@ -50,11 +51,12 @@ USAGE = """usage: prefgym COMMAND [options]
   demo       teach a driver from 200 comparisons, print a table, write a report
   envs       list the environments
   train      train on anyone's opinion:  prefgym train ENV_ID --rater noisy --labels 200
+             or on one's own on top of others':  --rater hurried --prior RUN
   label      answer questions in a browser:  prefgym label RUN, or --demo driving to try it
   export     write a store's answers as JSON lines, TRL rows or Parquet, and
   import     read the JSON lines into a store
   evaluate   measure a run's policy on held-out episodes
-  report     write a run's report.html again
+  report     write a run's report.html again:  prefgym report RUN --beside OTHER_RUN
   summarize  let a run's policy summarise your text:  prefgym summarize FILE --run RUN
   benchmark  driving | control | speed | resume | teachers
 
@@ -96,7 +98,9 @@ def _demo(words: list[str]) -> None:
     _train_and_finish(config, folder, options.gold_steps)
 
 
-def _train_and_finish(config: RunConfig, folder: Path, gold_steps: int) -> None:
+def _train_and_finish(
+    config: RunConfig, folder: Path, gold_steps: int, prior: Path | None = None
+) -> None:
     """Train under a progress bar, then evaluate and report."""
     run = _with_progress(
         "learning from answers",
@@ -104,6 +108,7 @@ def _train_and_finish(config: RunConfig, folder: Path, gold_steps: int) -> None:
         lambda told, waiting: train(
             config.env_id,
             out=folder,
+            prior=prior,
             seed=config.seed,
             config=config,
             progress=told,
@@ -143,8 +148,7 @@ def _train(words: list[str]) -> None:
     named = bool(words) and not words[0].startswith("-")
     default = TrainOptions("ENV_ID")
     if named:
-        config = preset(words[0], env_kwargs)
-        default = train_options(with_people(config) if "--human" in words else config)
+        default = train_options(default_config(words, env_kwargs))
     options = tyro.cli(TrainOptions, args=words, default=default, prog="prefgym train")
     config = run_config(options, env_kwargs)
     name = f"{options.env_id.split('/')[-1]}-{rater_name(config)}-{options.seed}"
@@ -152,7 +156,7 @@ def _train(words: list[str]) -> None:
     console.print(f"run folder: {folder}")
     if options.human:
         console.print(f"people answer at the page of this command:  prefgym label {folder}")
-    _train_and_finish(config, folder, options.gold_steps)
+    _train_and_finish(config, folder, options.gold_steps, options.prior)
 
 
 def _evaluate(words: list[str]) -> None:
@@ -172,6 +176,8 @@ def _evaluate(words: list[str]) -> None:
 
 def _report(words: list[str]) -> None:
     options = tyro.cli(ReportOptions, args=words, prog="prefgym report")
+    if options.beside is not None:
+        write_beside(load_run(options.run), load_run(options.beside))
     console.print(f"report: {write_report(options.run)}")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from stable_baselines3 import PPO
 
+from prefgym.agents.beside import write_beside_source
 from prefgym.agents.clips import write_clips
 from prefgym.agents.config import EnvValue, RunConfig
 from prefgym.agents.evaluate import EVALUATION_SEED, Evaluation, evaluate
@@ -87,6 +88,8 @@ def finish(
     say("recording clips")
     single = random_policy(info.action_space, 1, rng=rng)
     write_clips(run.folder / "clips", run.config, {RANDOM: single, **policies, LEARNED: run.policy})
+    if write_beside_source(run):
+        say("set beside the policy for everyone")
     return write_report(run.folder)
 
 

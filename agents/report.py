@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
+from prefgym.agents.beside import FOLDER as BESIDE
+from prefgym.agents.beside_panels import Beside, read_beside
 from prefgym.agents.json_row import JsonRow, read_json_list
 from prefgym.agents.report_panels import (
     LEARNED,
@@ -56,7 +58,7 @@ def write_report(run: Path) -> Path:
         RunError: if the report cannot be written; an older one is then left as it was.
     """
     log = read_run_log(run)
-    page = _render(log, read_clips(run / "clips"))
+    page = _render(log, read_clips(run / "clips"), read_beside(run), read_clips(run / BESIDE))
     path = run / "report.html"
     write_atomically(path, page.encode())
     return path
@@ -91,7 +93,7 @@ def _read_clip(folder: Path, row: JsonRow) -> Clip:
     return Clip(title, caption, uri, None)
 
 
-def _render(log: RunLog, clips: list[Clip]) -> str:
+def _render(log: RunLog, clips: list[Clip], beside: Beside | None, films: list[Clip]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -108,6 +110,8 @@ def _render(log: RunLog, clips: list[Clip]) -> str:
     return environment.from_string(template).render(
         log=log,
         clips=clips,
+        beside=beside,
+        films=films,
         scores=scores,
         learned=next((score for score in scores if score.row.name == LEARNED), None),
         learned_name=LEARNED,

@@ -39,6 +39,19 @@ def test_a_run_from_the_command_line_gives_a_table_and_a_report(
     assert "already" in fails(capsys, "train", "CartPole-v1", "--out", str(folder), *SMALL)
 
 
+def test_a_person_on_top_of_a_crowd_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many, one = tmp_path / "many", tmp_path / "one"
+    main(["train", "CartPole-v1", "--crowd", "mixed", "--out", str(many), *SMALL])
+    main(["train", "CartPole-v1", "--prior", str(many), "--out", str(one), *SMALL, "--labels", "5"])
+    told = capsys.readouterr().out
+    assert "set beside the policy for everyone" in told
+    assert "<h2>Side by side: one and many</h2>" in (one / "report.html").read_text("utf-8")
+    again = fails(capsys, "train", "CartPole-v1", "--prior", str(one), *SMALL)
+    assert "at least 2 people; oracle compared in" in again
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -46,6 +59,10 @@ def test_a_run_from_the_command_line_gives_a_table_and_a_report(
         (["train", "CartPole-v1", "--rater", "bob"], "must be one of oracle"),
         (["train", "CartPole-v1", "--crowd", "mixed", "--crowd-groups"], "groups are known of"),
         (["train", "CartPole-v1", "--crowd", "mixed", "--crowd-bad-share", "1"], "bad_share must"),
+        (["train", "CartPole-v1", "--crowd", "drivers"], "drivers are known of prefgym/Driving-v0"),
+        (["train", "CartPole-v1", "--prior", "nowhere"], "nowhere is neither a run folder nor"),
+        (["train", "CartPole-v1", "--prior", "x", "--crowd", "mixed"], "leave out --crowd"),
+        (["train", "prefgym/Driving-v0", "--rater", "rude"], "driver profiles comfort-first"),
         (["train", "CartPole-v1", "--env.wheels", "4"], "does not accept {'wheels': 4}"),
         (["train", "prefgym/Driving-v0", "--env.profile", "rude"], "profile must be one of"),
         (["train", "CartPole-v1", "--loop.steps", "100"], "steps must be at least"),

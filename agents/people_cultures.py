@@ -7,15 +7,17 @@ import torch
 from jaxtyping import Float64
 
 from prefgym.agents.benchmark import Cell, Result, markdown_table
-from prefgym.agents.people_drivers import compare
+from prefgym.agents.people_drivers import compare, together
 from prefgym.agents.people_page import Gate, Part, Section, over_seeds, span
 from prefgym.agents.people_training import (
     ENV_ID,
+    NEW_CLIPS,
+    NUM_CLIPS,
     STEPS,
     Clips,
+    Trainee,
     driving_clips,
     driving_criteria,
-    train_on_reward,
 )
 from prefgym.agents.rank_statistics import adjusted_rand
 from prefgym.feedback.comparison import Comparison
@@ -25,8 +27,8 @@ from prefgym.feedback.personal import answer_rows, with_weights
 from prefgym.feedback.reward_model import RewardModel, new_reward_model
 from prefgym.simulations.population import DRIVER_GROUPS, Population, sample_population
 
-NUM_CLIPS = 600
-NUM_RATERS, ANSWERS, MINORITY = 50, 60, 0.2
+NUM_RATERS, MINORITY = 50, 0.2
+ROUNDS, ANSWERS = 4, 15
 NAMES = ("majority", "minority")
 CONFIG = GroupConfig()
 
@@ -42,13 +44,30 @@ def measure(cell: Cell) -> Result:
     rng = np.random.default_rng([10, seed])
     clips = driving_clips(NUM_CLIPS, seed=seed, rng=rng)
     people = culture_people(rng=rng)
-    said, flips = compare(clips.segments, people.weights, ANSWERS, rng=rng)
-    groups, models = group_models(clips, said, rng=rng)
-    criteria = np.stack([driving_criteria(train_on_reward(m, seed=seed)) for m in models])
+    said: list[Comparison] = []
+    flips = []
+    trainees: list[Trainee] = []
+    for stage in range(ROUNDS):
+        answers, flipped = compare(
+            clips.segments,
+            people.weights,
+            ANSWERS,
+            begin=clips.begin,
+            usual=NUM_CLIPS,
+            rng=rng,
+        )
+        said.append(answers)
+        flips.append(flipped)
+        groups, models = group_models(clips, together(said), rng=rng)
+        trainees = trainees or [Trainee(model, seed=seed) for model in models]
+        for trainee, model in zip(trainees, models, strict=True):
+            trainee.train(model, stage, ROUNDS)
+        clips = clips.with_new(trainees, rng=rng)
+    criteria = np.stack([driving_criteria(trainee.policy) for trainee in trainees])
     return {
         "groups": len(groups[0].weight),
         "rand": adjusted_rand(groups[1].assignment, people.group),
-        "flips": flips,
+        "flips": float(np.mean(flips)),
         "criteria": criteria.tolist(),
         **verdicts(criteria, people),
     }
@@ -116,14 +135,17 @@ def section(results: list[Result]) -> Section:
         gates.append(Gate(what, "> 0.5 beyond the interval", share, share.low > 0.5, beside))
     two = sum(row["groups"] == len(NAMES) for row in results)
     text = (
-        f"{NUM_RATERS} people of two cultures compare {ANSWERS} random pairs of {NUM_CLIPS} clips "
-        f"of `{ENV_ID}` each: most want wide gaps and a calm pace, {MINORITY:.0%} close gaps and a "
-        "brisk one (`DRIVER_GROUPS`). A mixture of two Bradley-Terry models is fitted without a "
-        f"word of who belongs where, and PPO is trained for {STEPS:,} steps on the reward of each "
-        "group. Which policy a person prefers follows from the person's true weights and the "
-        "criteria over 256 episodes; gains are in that person's reward per step. Adjusted Rand "
-        f"index of the groups found: {span(over_seeds(results, 'rand'))}; BIC chose two groups in "
-        f"{two} of {len(results)} seeds; {np.mean([float(str(r['flips'])) for r in results]):.0%} "
+        f"{NUM_RATERS} people of two cultures compare clips of `{ENV_ID}` in {ROUNDS} rounds, "
+        f"{ANSWERS} random pairs each: of {NUM_CLIPS} clips of diverse driving, later of "
+        f"{NEW_CLIPS} new ones of either policy beside any seen before. Most want wide gaps and a "
+        f"calm pace, {MINORITY:.0%} close gaps and a "
+        "brisk one (`DRIVER_GROUPS`). A mixture of two Bradley-Terry models is fitted after each "
+        f"round without a word of who belongs where, and PPO is trained for {STEPS:,} steps in all "
+        "on the reward of each group. Which policy a person prefers follows from the person's true "
+        "weights and the criteria over 256 episodes; gains are in that person's reward per step. "
+        f"Adjusted Rand index of the groups found: {span(over_seeds(results, 'rand'))}; BIC chose "
+        f"two groups in {two} of {len(results)} seeds; "
+        f"{np.mean([float(str(r['flips'])) for r in results]):.0%} "
         "of answers go against what the person prefers."
     )
     header = ["group", "share that prefers its own", "mean gain per step", "seeds"]

@@ -1,5 +1,7 @@
 """Drivers with rewards of their own: how few answers of a new one will do, on driving clips."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float64
@@ -32,7 +34,7 @@ def measure(cell: Cell) -> Result:
     """Agreement with new drivers after so many answers: their own model, alone, and pooled."""
     seed = int(cell["seed"])
     rng = np.random.default_rng([5, seed])
-    everything, inputs, config = driving_clips(NUM_CLIPS + NUM_TEST_CLIPS, seed=seed, rng=rng)
+    everything, inputs, config, _ = driving_clips(NUM_CLIPS + NUM_TEST_CLIPS, seed=seed, rng=rng)
     clips = everything.take(np.arange(NUM_CLIPS))
     tests = everything.take(np.arange(NUM_CLIPS, len(everything)))
     generator = torch.Generator().manual_seed(seed)
@@ -85,17 +87,40 @@ def compare(
     weight: Float64[np.ndarray, "person criterion"],
     number: int,
     *,
+    begin: int = 0,
+    usual: int | None = None,
     rng: np.random.Generator,
 ) -> tuple[Comparison, float]:
-    """So many answers of everybody about random pairs, and how many are against what they want."""
+    """So many answers of everybody about random pairs, and how many are against what they want.
+
+    Args:
+        clips: of which two are compared.
+        weight: what everybody wants.
+        number: of answers each.
+        begin: the first of a pair is this clip or a later one.
+        usual: by the spread of so many clips, from the first, is the person's choice noisy; all.
+        rng: source of pairs and answers.
+    """
     rater = np.repeat(np.arange(len(weight)), number)
-    first, step = rng.integers([len(clips), len(clips) - 1], size=(len(rater), 2)).T
+    first, step = rng.integers([len(clips) - begin, len(clips) - 1], size=(len(rater), 2)).T
+    first += begin
     second = (first + 1 + step) % len(clips)
     returns = own_returns(clips, weight)
-    gap = (returns[first, rater] - returns[second, rater]) / returns.std(axis=0)[rater]
+    gap = (returns[first, rater] - returns[second, rater]) / returns[:usual].std(axis=0)[rater]
     said = rng.random(len(rater)) < sigmoid(RATIONALITY * gap)
     comparison = Comparison(first, second, said.astype(np.float64), rater, len(weight))
     return comparison, float((said != (gap > 0)).mean())
+
+
+def together(said: Sequence[Comparison]) -> Comparison:
+    """The answers of the same people about the same clips, of all rounds."""
+    return Comparison(
+        np.concatenate([one.first for one in said]),
+        np.concatenate([one.second for one in said]),
+        np.concatenate([one.preference for one in said]),
+        np.concatenate([one.raters for one in said]),
+        said[0].num_raters,
+    )
 
 
 def agreement(model: RewardModel, clips: Segments, true: Float64[np.ndarray, " clip"]) -> float:

@@ -1,121 +1,224 @@
 """A driver of one's own: PPO on the reward of a new person, and on that of the average one."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from jaxtyping import Float64
 
 from prefgym.agents.benchmark import Cell, Result, markdown_table
-from prefgym.agents.people_drivers import ANSWERS, NUM_CLIPS, NUM_DRIVERS, compare
-from prefgym.agents.people_page import Gate, Part, Section, over_seeds, span
+from prefgym.agents.people_drivers import compare, together
+from prefgym.agents.people_page import Gate, Part, Section, over_seeds, rows_where, span
 from prefgym.agents.people_training import (
+    NEW_CLIPS,
+    NUM_CLIPS,
     STEPS,
+    Clips,
+    Trainee,
     baseline_criteria,
     driving_clips,
     driving_criteria,
     share_of,
-    train_on_reward,
+    train_on_weights,
 )
 from prefgym.agents.statistics import Interval
+from prefgym.feedback.comparison import Comparison
 from prefgym.feedback.fit import FitConfig, fit
 from prefgym.feedback.fit_population import PopulationConfig
-from prefgym.feedback.personal import fit_person, fit_prior
-from prefgym.simulations.population import sample_drivers
+from prefgym.feedback.personal import PersonalPrior, fit_person, fit_prior
+from prefgym.feedback.reward_model import RewardModel
+from prefgym.simulations.population import sample_drivers, sample_like_profiles
 
-OWN_ANSWERS = 40
-FLOORS = {"random": "random actions'", "idm": "an IDM driver's"}
+ROUNDS = 5
+NUM_DRIVERS, ANSWERS, OWN_ANSWERS = 200, 3, 8  # in a round
+POPULATIONS: dict[str, Callable[..., Float64[np.ndarray, "person criterion"]]] = {
+    "like one of four profiles": sample_like_profiles,
+    "the published range": sample_drivers,
+}
+"""The first is the headline: of the second, all want about the same of a policy."""
+FLOORS = {"idm": "an IDM driver's", "random": "random actions'"}
 """What a return is measured from; the first is the headline."""
+PAIRS = {"learned": ("own", "pooled"), "true": ("own, true", "mean, true")}
 
 
 def cells(num_seeds: int) -> list[Cell]:
-    """Seed by seed: another new driver each."""
-    return [{"part": "own", "seed": seed} for seed in range(num_seeds)]
+    """Seed by seed: another new driver each, of both populations."""
+    return [
+        {"part": "own", "population": population, "seed": seed}
+        for seed in range(num_seeds)
+        for population in POPULATIONS
+    ]
 
 
 def measure(cell: Cell) -> Result:
     """What a new driver's own policy and the pooled one are worth to that driver, per step.
 
-    The driver is drawn before anything is asked or trained.
+    The driver is drawn before anything is asked or trained. Beside them stand policies trained on
+    the driver's true reward and on the true reward of the average driver: what could be gained.
     """
     seed = int(cell["seed"])
     rng = np.random.default_rng([11, seed])
-    clips = driving_clips(NUM_CLIPS, seed=seed, rng=rng)
-    segments, inputs, config = clips
-    drivers, new = (sample_drivers(count, rng=rng) for count in (NUM_DRIVERS, 1))
-    told, _ = compare(segments, drivers, ANSWERS, rng=rng)
-    said, flips = compare(segments, new, OWN_ANSWERS, rng=rng)
+    sample = POPULATIONS[str(cell["population"])]
+    usual = driving_clips(NUM_CLIPS, seed=seed, rng=rng)
+    drivers, new = (sample(count, rng=rng) for count in (NUM_DRIVERS, 1))
+    theirs, mine = Answers(usual, drivers, ANSWERS), Answers(usual, new, OWN_ANSWERS)
     generator = torch.Generator().manual_seed(seed)
-    prior = fit_prior(
-        segments,
-        told,
-        model_config=config.reward_model,
-        inputs=inputs,
-        config=PopulationConfig(),
-        generator=generator,
-    )
-    pooled, _ = fit(
-        None,
-        segments,
-        [told],
-        model_config=config.reward_model,
-        inputs=inputs,
-        config=FitConfig(family="linear"),
-        generator=generator,
-    )
-    own = fit_person(prior, segments, [said], generator=generator)
-    worth = {
-        name: float(new[0] @ driving_criteria(train_on_reward(model, seed=seed)))
-        for name, model in (("own", own), ("pooled", pooled))
-    }
+    trainees: dict[str, Trainee] = {}
+    for stage in range(ROUNDS):
+        theirs.ask(rng=rng)
+        mine.ask(rng=rng)
+        prior = learn_prior(theirs, generator=generator)
+        models = {
+            "own": fit_person(prior, mine.clips.segments, [mine.all], generator=generator),
+            "pooled": learn_pooled(theirs, generator=generator),
+        }
+        for name, model in models.items():
+            if stage == 0:
+                trainees[name] = Trainee(model, seed=seed)
+            trainees[name].train(model, stage, ROUNDS)
+        mine.show(trainees["own"], rng=rng)
+        theirs.show(trainees["pooled"], rng=rng)
+    policies = {name: trainee.policy for name, trainee in trainees.items()}
+    policies["own, true"] = train_on_weights(new[0], seed=seed)
+    policies["mean, true"] = train_on_weights(drivers.mean(axis=0), seed=seed)
+    worth = {name: float(new[0] @ driving_criteria(policy)) for name, policy in policies.items()}
     worth |= {name: float(new[0] @ baseline_criteria(name, seed=seed)) for name in FLOORS}
-    found: Result = {"weights": new[0].tolist(), "flips": flips, **worth}
+    found: Result = {"weights": new[0].tolist(), "flips": float(np.mean(mine.flips)), **worth}
     for floor in FLOORS:
-        for name in ("own", "pooled"):
+        for name in policies:
             found[f"{name} above {floor}"] = worth[name] - worth[floor]
-    found["cost of pooled"] = -worth["pooled"]
-    found["cost saved"] = worth["own"] - worth["pooled"]
+    for key, (own, other) in PAIRS.items():
+        found[f"cost, {key}"] = -worth[other]
+        found[f"cost saved, {key}"] = worth[own] - worth[other]
     return found
 
 
+class Answers:
+    """What some drivers said so far, and of what."""
+
+    def __init__(
+        self, clips: Clips, weight: Float64[np.ndarray, "person criterion"], number: int
+    ) -> None:
+        self.clips = clips
+        self.flips: list[float] = []
+        self._weight = weight
+        self._number = number
+        self._said: list[Comparison] = []
+
+    @property
+    def all(self) -> Comparison:
+        """Of every round."""
+        return together(self._said)
+
+    def ask(self, *, rng: np.random.Generator) -> None:
+        """One more round, about the newest clips beside any."""
+        segments, begin = self.clips.segments, self.clips.begin
+        said, flips = compare(
+            segments, self._weight, self._number, begin=begin, usual=NUM_CLIPS, rng=rng
+        )
+        self._said.append(said)
+        self.flips.append(flips)
+
+    def show(self, trainee: Trainee, *, rng: np.random.Generator) -> None:
+        """The next round is about what this policy did last."""
+        self.clips = self.clips.with_new([trainee], rng=rng)
+
+
+def learn_prior(told: Answers, *, generator: torch.Generator) -> PersonalPrior:
+    """The population of those who answered."""
+    clips = told.clips
+    return fit_prior(
+        clips.segments,
+        told.all,
+        model_config=clips.config.reward_model,
+        inputs=clips.inputs,
+        config=PopulationConfig(),
+        generator=generator,
+    )
+
+
+def learn_pooled(told: Answers, *, generator: torch.Generator) -> RewardModel:
+    """One reward for all who answered."""
+    clips = told.clips
+    return fit(
+        None,
+        clips.segments,
+        [told.all],
+        model_config=clips.config.reward_model,
+        inputs=clips.inputs,
+        config=FitConfig(family="linear"),
+        generator=generator,
+    )[0]
+
+
 def section(results: list[Result]) -> Section:
-    """Table and gate."""
+    """A table for each population, and the gate."""
     title = "A driver of one's own"
     if not results:
         return Section(title, [])
-    rows = []
-    more = {}
+    paragraphs = [
+        f"{NUM_DRIVERS} drivers compare clips in {ROUNDS} rounds, {ANSWERS} pairs each in a round, "
+        "which teach one pooled reward, and the population as a prior; a new driver, drawn with "
+        f"the seed, answers {OWN_ANSWERS} in a round. The first round is about {NUM_CLIPS} clips "
+        f"of diverse driving, the later ones about {NEW_CLIPS} new clips of the pooled policy, or "
+        "of the driver's own, beside any seen before. PPO has "
+        f"{STEPS:,} steps in all on the pooled reward and on the driver's own; shown is what "
+        "either policy earns of the driver's true reward per step, over 256 episodes. `true` are "
+        "policies trained as long on the driver's true reward and on the average driver's true "
+        "weights: with answers one can hardly hope for more. Returns are sums of costs, so that a "
+        "share of them needs something to measure from: an IDM driver's return, as the scores of "
+        "driving are; random actions'; or the cost itself. More is the mean of the own policy "
+        "over the mean of the other, less 1, with drivers resampled, and blank where the other "
+        "earns nothing that could be multiplied."
+    ]
+    gates = []
+    for population in POPULATIONS:
+        rows = rows_where(results, population=population)
+        if not rows:
+            continue
+        lines = [line for key in PAIRS for line in _lines(rows, key)]
+        header = ["return per step", "own policy", "the other", "more", "own is better"]
+        paragraphs += [f"### Drivers: {population}", markdown_table(header, lines)]
+        if population == next(iter(POPULATIONS)):
+            gates.append(_gate(rows, population))
+    return Section(title, paragraphs, gates)
+
+
+def _lines(rows: list[Result], key: str) -> list[list[str]]:
+    names = PAIRS[key]
+    won = f"{_wins(rows, key)} of {len(rows)}"
+    found = []
     for floor, words in FLOORS.items():
-        names = [f"{name} above {floor}" for name in ("own", "pooled")]
-        share = share_of(results, names[0], results, names[1])
-        more[floor] = Interval(share.estimate - 1, share.low - 1, share.high - 1)
-        both = [over_seeds(results, name) for name in names]
-        each = [span(found, 4) for found in both]
-        rows.append([f"above {words}", *each, span(more[floor]) if both[1].low > 0 else ""])
-    saved = share_of(results, "cost saved", results, "cost of pooled")
-    rows.append(
-        ["as it is (a cost)", *(span(over_seeds(results, n), 4) for n in ("own", "pooled"))]
-    )
-    rows[-1].append(f"{span(saved)} less cost")
-    won = sum(float(str(row["cost saved"])) > 0 for row in results)
-    text = (
-        f"{NUM_DRIVERS} drivers x {ANSWERS} comparisons of clips teach one pooled reward, and the "
-        f"population as a prior; a new driver, drawn with the seed, answers {OWN_ANSWERS}. PPO for "
-        f"{STEPS:,} steps on the pooled reward and on the driver's own; what either policy earns "
-        "of the driver's true reward per step, over 256 episodes. Returns are sums of costs, so "
-        "that a share of them needs something to measure from: above random actions' return; "
-        "above an IDM driver's, as the scores of driving are; or the cost itself. More is the mean "
-        "of the own policy over the mean of the pooled one, less 1, with drivers resampled, and "
-        "blank where the pooled policy earns nothing that could be multiplied. The "
-        f"own policy is the better one for {won} of {len(results)} drivers."
-    )
-    headline = next(iter(FLOORS))
-    gate = Gate(
-        f"4. driving: more of the own return than by the pooled policy, above {FLOORS[headline]}",
+        each = [over_seeds(rows, f"{name} above {floor}") for name in names]
+        share = span(_more(rows, key, floor)) if each[1].low > 0 else ""
+        found.append([f"{key}, above {words}", *map(span, each), share, won])
+    saved = share_of(rows, f"cost saved, {key}", rows, f"cost, {key}")
+    cost = [over_seeds(rows, name) for name in names]
+    return [*found, [f"{key}, a cost", *map(span, cost), f"{span(saved)} less cost", won]]
+
+
+def _more(rows: list[Result], key: str, floor: str) -> Interval:
+    own, other = (f"{name} above {floor}" for name in PAIRS[key])
+    share = share_of(rows, own, rows, other)
+    return Interval(share.estimate - 1, share.low - 1, share.high - 1)
+
+
+def _wins(rows: list[Result], key: str) -> int:
+    return sum(float(str(row[f"cost saved, {key}"])) > 0 for row in rows)
+
+
+def _gate(rows: list[Result], population: str) -> Gate:
+    floor = next(iter(FLOORS))
+    more = _more(rows, "learned", floor)
+    saved = share_of(rows, "cost saved, learned", rows, "cost, learned")
+    what = f"more of the own return than by the pooled policy, above {FLOORS[floor]}"
+    return Gate(
+        f"4. drivers {population}: {what}",
         ">= 0.15",
-        more[headline],
-        more[headline].estimate >= 0.15,
-        f"cost saved {span(saved)}; better for {won} of {len(results)} drivers",
+        more,
+        more.estimate >= 0.15,
+        f"cost saved {span(saved)}; better for {_wins(rows, 'learned')} of {len(rows)} drivers",
     )
-    header = ["return per step", "own policy", "pooled policy", "more"]
-    return Section(title, [text, markdown_table(header, rows)], [gate])
 
 
 PART = Part(cells, measure, section, num_seeds=10)

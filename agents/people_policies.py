@@ -12,7 +12,6 @@ from prefgym.agents.config import RunConfig
 from prefgym.agents.crowd import crowd_rater
 from prefgym.agents.evaluate import evaluate
 from prefgym.agents.people_training import ENV_ID as DRIVING
-from prefgym.agents.people_training import STEPS
 from prefgym.agents.presets import preset
 from prefgym.agents.rank_statistics import roc_auc
 from prefgym.agents.text_rounds import held_out, written
@@ -28,7 +27,7 @@ from prefgym.simulations.text_gold import OVERALL
 
 NUM_RATERS, BAD_SHARE = 20, 0.3
 LABELS = {"driving": 200, "text": 1500}
-TRUST = RaterModelConfig("trust")
+TRUST, HONESTY = RaterModelConfig("trust"), RaterModelConfig("honesty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,20 @@ class Taught:
 
 
 CLEAN, CROWD, PLAIN = "clean", "30 % bad, crowd model", "30 % bad, plain"
-SLIGHT, HEAVY = "mistake 0.1", "mistake 0.3"
+SLIGHT, SLIGHT_PLAIN = "mistake 0.1, crowd model", "mistake 0.1, plain"
+HEAVY, HEAVY_PLAIN = "mistake 0.3, crowd model", "mistake 0.3, plain"
 CONDITIONS = {
     CLEAN: Taught(),
     CROWD: Taught(bad_share=BAD_SHARE, rater_model=TRUST),
     PLAIN: Taught(bad_share=BAD_SHARE),
-    SLIGHT: Taught(mistake=0.1),
-    HEAVY: Taught(mistake=0.3),
+    SLIGHT: Taught(mistake=0.1, rater_model=HONESTY),
+    SLIGHT_PLAIN: Taught(mistake=0.1),
+    HEAVY: Taught(mistake=0.3, rater_model=HONESTY),
+    HEAVY_PLAIN: Taught(mistake=0.3),
 }
-OF_WORLD = {"driving": (CLEAN, CROWD, PLAIN, SLIGHT, HEAVY), "text": (CLEAN, CROWD, PLAIN)}
+READ_PLAINLY = {CROWD: PLAIN, SLIGHT: SLIGHT_PLAIN, HEAVY: HEAVY_PLAIN}
+"""The same answers without a model of the raters."""
+OF_WORLD = {"driving": tuple(CONDITIONS), "text": (CLEAN, CROWD, PLAIN)}
 REFERENCES = {"driving": ("idm", "random", "gold"), "text": ("random", "gold")}
 
 
@@ -94,8 +98,6 @@ def measure(cell: Cell) -> Result:
     # a model of raters needs comparisons, of texts too
     heads = replace(config.reward_model, heads=("overall",), combine="mean")
     loop = replace(config.loop, feedback="comparison")
-    if world == "driving":
-        loop = replace(loop, steps=STEPS)
     config = replace(config, loop=loop, reward_model=heads, rater_model=taught.rater_model)
     run = benchmark_run(config, labels=LABELS[world], seed=seed)
     found = _noticed(config, run)

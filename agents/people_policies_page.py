@@ -15,7 +15,7 @@ from prefgym.agents.people_policies import (
     LABELS,
     NUM_RATERS,
     OF_WORLD,
-    PLAIN,
+    READ_PLAINLY,
     SLIGHT,
     cells,
     measure,
@@ -60,12 +60,14 @@ def section(results: list[Result]) -> Section:
         f"{NUM_RATERS} people answer who never err, or of whom {BAD_SHARE:.0%} say the opposite "
         "of what they see, read by plain Bradley-Terry or with a trust in each rater that is "
         "learned beside the reward (TriTrust); or all of them are mistaken in one answer out of "
-        f"ten, or in three, read plainly. Driving: {LABELS['driving']} comparisons, another "
-        f"profile with every seed, {STEPS:,} environment steps, and PPO on gold for "
-        f"{ORACLE_STEPS:,} steps as the oracle. Text: {LABELS['text']:,} comparisons of sunsets in "
-        "English, the preset's steps, gold on held-out scenes, with greedy picks by gold as the "
-        "oracle. Scores are means over seeds; kept is the mean as a share of the clean answers' "
-        "mean, with seeds resampled together. AUC is that with which the bad raters are told from "
+        "ten, or in three, read plainly or with an honesty of each that is learned (Crowd-BT), "
+        "whose prior expects one answer in five to be wrong. "
+        f"Driving: {LABELS['driving']} comparisons, another profile with every seed, {STEPS:,} "
+        f"environment steps, and PPO on gold for {ORACLE_STEPS:,} steps as the oracle. Text: "
+        f"{LABELS['text']:,} comparisons of sunsets in English, the preset's steps, gold on "
+        "held-out scenes, with greedy picks by gold as the oracle. Scores are means over seeds; "
+        "kept is the mean as a share of the clean answers' mean, with seeds resampled together. "
+        "AUC is that with which the bad raters are told from "
         "the good ones in the last round.",
     ]
     for world in OF_WORLD:
@@ -108,7 +110,7 @@ def _gates(results: list[Result]) -> list[Gate]:
         share = kept(results, world, condition, floor)
         if share is None:
             continue
-        plain = kept(results, world, PLAIN, floor) if condition == CROWD else None
+        plain = kept(results, world, READ_PLAINLY[condition], floor)
         beside = "" if plain is None else f"plain Bradley-Terry {span(plain)}"
         what = f"{name}: kept of S_{floor}"
         found.append(Gate(what, f">= {least}", share, share.estimate >= least, beside))

@@ -16,18 +16,22 @@ from prefgym.agents.evaluate import evaluate
 from prefgym.agents.explore import explore
 from prefgym.agents.people_page import number
 from prefgym.agents.policies import Policy, trained_policy
-from prefgym.agents.ppo import build_ppo
+from prefgym.agents.ppo import build_ppo, learning_rate
 from prefgym.agents.presets import preset
+from prefgym.agents.recorder import Recorder
 from prefgym.agents.statistics import Interval
+from prefgym.agents.train import train_on_gold
 from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
-from prefgym.feedback.segment import Segments
-from prefgym.simulations.drivers import PROFILES
+from prefgym.feedback.segment import Segments, concatenate
+from prefgym.simulations.drivers import PROFILES, DriverProfile
 
 ENV_ID = "prefgym/Driving-v0"
-STEPS = 240_000
+STEPS = 480_000  # as many as a run of driving has
+NUM_CLIPS, NEW_CLIPS = 600, 150
+"""Clips of held styles that people compare first, and of every policy in each later round."""
 
 
 class Clips(NamedTuple):
@@ -36,6 +40,13 @@ class Clips(NamedTuple):
     segments: Segments
     inputs: RewardInputs
     config: RunConfig
+    begin: int = 0
+    """The first of the newest clips."""
+
+    def with_new(self, trainees: Sequence["Trainee"], *, rng: np.random.Generator) -> "Clips":
+        """These clips, and behind them `NEW_CLIPS` of what each of the policies did last."""
+        new = [trainee.clips(NEW_CLIPS, rng=rng) for trainee in trainees]
+        return self._replace(segments=concatenate([self.segments, *new]), begin=len(self.segments))
 
 
 def driving_clips(num_clips: int, *, seed: int, rng: np.random.Generator) -> Clips:
@@ -57,13 +68,53 @@ def driving_clips(num_clips: int, *, seed: int, rng: np.random.Generator) -> Cli
     return Clips(new_segments(pool, num_clips, config.loop, rng=rng), inputs, config)
 
 
-def train_on_reward(reward_model: RewardModel, *, seed: int) -> Policy:
-    """PPO on a reward that stays as it is, by the preset of driving."""
-    ppo_config = preset(ENV_ID).ppo
-    venv = LearnedRewardVecEnv(make_vec_env(ENV_ID, {}, ppo_config.num_envs), reward_model)
-    ppo = build_ppo(ppo_config, venv, seed=seed)
-    ppo.learn(STEPS // ppo_config.rollout * ppo_config.rollout)
-    return trained_policy(ppo)
+class Trainee:
+    """A policy that learns to drive by one reward model after another."""
+
+    def __init__(self, reward_model: RewardModel, *, seed: int) -> None:
+        config = preset(ENV_ID)
+        self._config = config.ppo
+        self._loop = config.loop
+        self._seed = seed
+        num_envs = config.ppo.num_envs
+        venv = make_vec_env(ENV_ID, {}, num_envs)
+        self._recorder = Recorder(venv, config.loop.pool_steps // num_envs)
+        self._learned = LearnedRewardVecEnv(self._recorder, reward_model)
+        self._ppo = build_ppo(config.ppo, self._learned, seed=seed)
+
+    @property
+    def policy(self) -> Policy:
+        """What it does now."""
+        return trained_policy(self._ppo)
+
+    def train(self, reward_model: RewardModel, stage: int, num_stages: int) -> None:
+        """PPO for this stage's share of `STEPS`, in environments that start afresh.
+
+        Args:
+            reward_model: whose reward is earned.
+            stage: from 0.
+            num_stages: into which the steps are divided.
+        """
+        self._learned.reward_model = reward_model
+        self._ppo.set_random_seed(self._seed * num_stages + stage)
+        self._ppo._last_obs = None  # SB3's own sign that the environments must be reset
+        left = 1 - stage / num_stages
+        self._ppo.lr_schedule = lambda _: learning_rate(self._config, left)
+        rollout = self._config.rollout
+        steps = STEPS // num_stages // rollout * rollout
+        self._ppo.learn(steps, reset_num_timesteps=False)
+
+    def clips(self, num_clips: int, *, rng: np.random.Generator) -> Segments:
+        """Clips of what it did last."""
+        return new_segments(self._recorder.trajectories(), num_clips, self._loop, rng=rng)
+
+
+def train_on_weights(weights: Float64[np.ndarray, " criterion"], *, seed: int) -> Policy:
+    """PPO for as many steps on the true reward of a person who wants this."""
+    comfort, efficiency, safety, courtesy = weights.tolist()
+    person = DriverProfile("of one's own", (comfort, efficiency, safety, courtesy))
+    config = preset(ENV_ID, {"profile": person})  # type: ignore[dict-item]  # no setting of a run
+    return trained_policy(train_on_gold(config, steps=STEPS, seed=seed))
 
 
 def driving_criteria(policy: Policy) -> Float64[np.ndarray, " criterion"]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from prefgym.simulations.drivers import driver_weights
+from prefgym.simulations.drivers import PROFILES, driver_weights
 from prefgym.simulations.text_gold import CRITERIA as TEXT_CRITERIA
 
 STYLE_COLUMNS = (*TEXT_CRITERIA, "length")
@@ -100,4 +100,21 @@ def sample_drivers(
         rng: source of the people.
     """
     weights = driver_weights(rng.random(num_people))
+    return np.maximum(weights + spread * rng.standard_normal(weights.shape), 0.0)
+
+
+def sample_like_profiles(
+    num_people: int, *, spread: float = 0.15, rng: np.random.Generator
+) -> Float64[np.ndarray, "person criterion"]:
+    """Drivers who are each like one of `PROFILES`, all as likely, with each weight moved a little.
+
+    They differ more than drivers of the published range, who want about the same.
+
+    Args:
+        num_people: how many.
+        spread: standard deviation of what a weight is moved by; none falls below 0.
+        rng: source of the people.
+    """
+    profiles = np.array([profile.weights for profile in PROFILES.values()])
+    weights = profiles[rng.integers(len(profiles), size=num_people)]
     return np.maximum(weights + spread * rng.standard_normal(weights.shape), 0.0)

@@ -3,16 +3,43 @@
 import numpy as np
 import pytest
 
-from prefgym.agents import people_cultures, people_own, people_policies_page
+from prefgym.agents import (
+    people_cultures,
+    people_own,
+    people_policies_page,
+    people_training,
+)
 from prefgym.agents.benchmark import Result
-from prefgym.agents.people_cultures import ANSWERS, culture_people, group_models, verdicts
-from prefgym.agents.people_drivers import compare
-from prefgym.agents.people_policies import CLEAN, CROWD, HEAVY, OF_WORLD, PLAIN, cells
+from prefgym.agents.people_cultures import (
+    ANSWERS,
+    ROUNDS,
+    culture_people,
+    group_models,
+    verdicts,
+)
+from prefgym.agents.people_drivers import compare, own_returns, together
+from prefgym.agents.people_own import FLOORS, PAIRS, POPULATIONS
+from prefgym.agents.people_policies import (
+    CLEAN,
+    CROWD,
+    HEAVY,
+    HEAVY_PLAIN,
+    OF_WORLD,
+    PLAIN,
+    cells,
+)
 from prefgym.agents.people_policies_page import kept, scored
-from prefgym.agents.people_training import driving_clips, driving_criteria, share_of
+from prefgym.agents.people_training import (
+    NEW_CLIPS,
+    Trainee,
+    driving_clips,
+    driving_criteria,
+    share_of,
+)
 from prefgym.agents.policies import random_policy
 from prefgym.agents.rank_statistics import adjusted_rand
 from prefgym.agents.vec_env import describe
+from prefgym.feedback.reward_model import RewardModel
 from prefgym.simulations.population import Population
 
 
@@ -48,10 +75,12 @@ def test_a_share_is_of_means_with_seeds_resampled_together() -> None:
 
 
 def test_the_section_has_a_gate_for_what_has_been_run() -> None:
-    results = [*REFERENCES, row(CLEAN, -1.2), row(CROWD, -1.24, auc=1.0), row(HEAVY, -1.7)]
+    taught = [row(CLEAN, -1.2), row(CROWD, -1.24, auc=1.0), row(HEAVY, -1.7)]
+    results = [*REFERENCES, *taught, row(HEAVY_PLAIN, -1.92)]
     section = people_policies_page.section(results)
     assert [(gate.what[:2], gate.met) for gate in section.gates] == [("2.", True), ("5.", False)]
     assert section.gates[0].found.estimate == pytest.approx(0.95)
+    assert section.gates[1].beside.startswith("plain Bradley-Terry 0.100")
     text = "\n".join(section.paragraphs)
     assert "### Driving" in text
     assert "### Text" not in text
@@ -86,7 +115,7 @@ def test_the_cultures_of_fifty_drivers_are_told_apart() -> None:
     clips = driving_clips(200, seed=0, rng=rng)
     people = culture_people(rng=rng)
     assert np.bincount(people.group).tolist() == [40, 10]
-    said, flips = compare(clips.segments, people.weights, ANSWERS, rng=rng)
+    said, flips = compare(clips.segments, people.weights, ROUNDS * ANSWERS, rng=rng)
     assert 0.1 < flips < 0.3
     (_, two), models = group_models(clips, said, rng=rng)
     assert adjusted_rand(two.assignment, people.group) > 0.6
@@ -104,28 +133,85 @@ def test_criteria_of_a_policy_are_those_of_its_episodes() -> None:
     assert ((found < 0) & (found > -1)).all()
 
 
+def test_newest_clips_are_compared_with_any_and_answers_are_kept_together() -> None:
+    rng = np.random.default_rng(0)
+    clips = driving_clips(40, seed=0, rng=rng)
+    weight = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
+    old, _ = compare(clips.segments, weight, 200, rng=rng)
+    new, _ = compare(clips.segments, weight, 200, begin=30, rng=rng)
+    assert old.first.min() == 0
+    assert (new.first.min(), new.first.max()) == (30, 39)
+    assert (new.second.min(), new.second.max()) == (0, 39)
+    assert (new.first != new.second).all()
+    both = together([old, new])
+    assert len(both) == 800
+    assert both.num_raters == 2
+    assert (both.first[400:] == new.first).all()
+    assert (both.raters[400:] == new.raters).all()
+
+
+def test_a_choice_is_as_noisy_among_similar_clips_as_it_was_among_usual_ones() -> None:
+    rng = np.random.default_rng(0)
+    clips = driving_clips(300, seed=0, rng=rng)
+    weight = np.array([[1.0, 1.0, 1.0, 1.0]])
+    returns = own_returns(clips.segments, weight)[:, 0]
+    middle = np.argsort(returns)[100:200]  # much the same to this person
+    mixed = clips.segments.take(np.concatenate([np.arange(300), middle]))
+    _, usual = compare(mixed, weight, 4000, begin=300, usual=300, rng=rng)
+    _, alone = compare(clips.segments.take(middle), weight, 4000, rng=rng)
+    _, among = compare(clips.segments.take(middle), weight, 4000, usual=100, rng=rng)
+    assert alone == pytest.approx(among, abs=0.03)
+    assert alone < 0.25
+    assert usual > 0.2
+
+
+def test_a_trainee_goes_on_from_what_it_learned_by_another_reward(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(people_training, "STEPS", 4 * 1024)
+    rng = np.random.default_rng(0)
+    clips = driving_clips(100, seed=0, rng=rng)
+    weight = np.repeat([[0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], 2, axis=0)
+    said, _ = compare(clips.segments, weight, 60, rng=rng)
+    _, models = group_models(clips, said, rng=rng)
+
+    def acts(models: list[RewardModel]) -> np.ndarray:
+        trainee = Trainee(models[0], seed=1)
+        for stage, model in enumerate(models):
+            trainee.train(model, stage, 2)
+            assert len(trainee.clips(7, rng=np.random.default_rng(0))) == 7
+        return trainee.policy(clips.segments.observations[:, 0])
+
+    same, again, other = acts([models[0]] * 2), acts([models[0]] * 2), acts(models)
+    assert (same == again).all()
+    assert (same != other).any()
+    shown = Trainee(models[0], seed=0)
+    shown.train(models[0], 0, 4)
+    more = clips.with_new([shown, shown], rng=rng)
+    assert more.begin == 100
+    assert len(more.segments) == 100 + 2 * NEW_CLIPS
+
+
 def test_more_of_a_return_is_measured_from_a_floor() -> None:
-    rows: list[Result] = [
-        {
-            "own": -1.0,
-            "pooled": -1.5,
-            "own above idm": 1.0,
-            "pooled above idm": 0.5,
-            "own above random": 4.0,
-            "pooled above random": 3.5,
-            "cost saved": 0.5,
-            "cost of pooled": 1.5,
-        }
-    ] * 2
-    section = people_own.section(rows)
+    worth = {"own": -1.0, "pooled": -1.5, "own, true": -0.5, "mean, true": -1.0}
+    floors = {"idm": -2.0, "random": -5.0}
+    one: Result = {"population": next(iter(POPULATIONS)), **worth}
+    for floor, value in floors.items():
+        one |= {f"{name} above {floor}": mine - value for name, mine in worth.items()}
+    for key, (own, other) in PAIRS.items():
+        one |= {f"cost, {key}": -worth[other], f"cost saved, {key}": worth[own] - worth[other]}
+    assert set(floors) == set(FLOORS)
+    section = people_own.section([one] * 2)
     (gate,) = section.gates
-    assert gate.found == pytest.approx((1 / 7, 1 / 7, 1 / 7))
-    assert not gate.met
+    assert gate.found == pytest.approx((1, 1, 1))  # 1.0 above IDM, where the pooled has 0.5
+    assert gate.met
     assert "cost saved 0.333" in gate.beside
     assert "better for 2 of 2 drivers" in gate.beside
-    assert "| 1.000 [1.000, 1.000] |" in section.paragraphs[1]  # above an IDM driver's
-    worse: list[Result] = [row | {"pooled above idm": -0.1} for row in rows]
-    assert "| 1.000 [1.000, 1.000] |" not in people_own.section(worse).paragraphs[1]
+    table = section.paragraphs[2]
+    assert "0.143 [0.143, 0.143]" in table  # 4.0 above random, and 3.5
+    assert "0.500 [0.500, 0.500]" in table  # true: 1.5 above IDM, and 1.0
+    blank = people_own.section([one | {"pooled above idm": -0.1}] * 2).paragraphs[2]
+    assert "-0.100] |  | 2 of 2 |" in blank
 
 
 def test_a_culture_of_whom_half_prefer_its_policy_is_not_served() -> None:

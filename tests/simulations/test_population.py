@@ -8,6 +8,7 @@ from prefgym.simulations.population import (
     STYLE_COLUMNS,
     Group,
     sample_drivers,
+    sample_like_profiles,
     sample_population,
 )
 from prefgym.simulations.text_gold import CRITERIA as TEXT_CRITERIA
@@ -89,6 +90,17 @@ def test_a_sampled_driver_is_like_the_published_ones():
     assert (moved >= 0).all()
     assert np.std(moved - weights) == pytest.approx(0.1, rel=0.2)
     assert weights.shape[1] == len(next(iter(PROFILES.values())).weights)
+
+
+def test_drivers_are_like_the_profiles_in_equal_shares():
+    profiles = np.array([profile.weights for profile in PROFILES.values()])
+    exact = sample_like_profiles(8000, spread=0.0, rng=rng())
+    number = (exact[:, None] == profiles).all(axis=2)
+    np.testing.assert_allclose(number.mean(axis=0), 1 / len(profiles), atol=0.02)
+    moved = sample_like_profiles(8000, rng=rng())
+    assert (moved >= 0).all()
+    far = moved[(exact > 0.9).any(axis=1)].max(axis=1)  # its heaviest weight, 1 on the mean
+    assert np.std(far) == pytest.approx(0.15, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def explorer(
         ValueError: if it is neither.
     """
     if kind == "styles":
-        return held_styles(num_envs, rng=rng)
+        return held_styles(num_envs, space, rng=rng)
     if kind == "held":
         return held_policy(space, num_envs, rng=rng)
     raise ValueError(f"explore must be 'held' or 'styles', got {kind!r}")

@@ -1,5 +1,6 @@
 import gymnasium
 import numpy as np
+import pytest
 
 import prefgym.envs  # noqa: F401  (registers the environment)
 from prefgym.envs.driving_styles import held_styles
@@ -29,6 +30,21 @@ def test_styles_are_diverse():
     assert changes.min() == 0
     assert changes.max() >= 5
     assert np.quantile(jerk, 0.9) > 2.0 * np.quantile(jerk, 0.1)
+
+
+@pytest.mark.parametrize("actions", ["discrete", "continuous"])
+def test_the_same_styles_drive_the_same_in_every_action_space(actions):
+    seen = []
+    for kind in ("multi-discrete", actions):
+        vector = gymnasium.make_vec("prefgym/Driving-v0", num_envs=16, actions=kind)
+        act = held_styles(16, vector.single_action_space, rng=np.random.default_rng(2))
+        observations, _ = vector.reset(seed=1)
+        for _ in range(20):
+            chosen = act(observations)
+            assert vector.action_space.contains(chosen)
+            observations = vector.step(chosen)[0]
+        seen.append(observations)
+    np.testing.assert_allclose(seen[1], seen[0], atol=1e-3)
 
 
 def test_styles_are_reproducible():

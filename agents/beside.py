@@ -112,7 +112,7 @@ def _person(run: TrainedRun) -> tuple[str, Float64[np.ndarray, " criterion"]]:
     """Whose gold a run's is, and the weights of the criteria in it."""
     config = run.config
     info = describe(config.env_id, config.env_kwargs)
-    if config.crowd is not None and config.crowd.name == "drivers":
+    if config.crowd is not None and config.crowd.own_wishes:
         rater = crowd_rater(config, config.crowd, info)
         return f"{config.crowd.num_raters} drivers", rater.truth.weights
     if config.env_id == DRIVING:

@@ -47,7 +47,8 @@ class TrainOptions:
     """Answers to ask for; default: what loop.labels says: 20 with --prior, 1000 of drivers."""
     crowd: CrowdName | None = None
     """Many people answer: experts, crowd workers, a mixed crowd of people like the rater and some
-    who are no help, or drivers who each want something of their own."""
+    who are no help, or drivers who each want something of their own: of the published range, or
+    diverse ones who are each like one of the four profiles."""
     crowd_raters: int = 20
     """How many they are."""
     crowd_bad_share: float = 0.3
@@ -145,7 +146,7 @@ def default_config(words: Sequence[str], env_kwargs: Mapping[str, EnvValue]) -> 
     told = " ".join(words).replace("=", " ")
     if "--human" in words:
         config = with_people(config)
-    if "--crowd drivers" in told:
+    if "--crowd drivers" in told or "--crowd diverse-drivers" in told:
         config = with_drivers(config)
     return with_prior(config) if "--prior " in told else config
 

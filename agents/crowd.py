@@ -16,6 +16,7 @@ from prefgym.simulations.population import (
     READER_GROUPS,
     Population,
     sample_drivers,
+    sample_like_profiles,
     sample_population,
 )
 from prefgym.simulations.raters import Teacher
@@ -53,7 +54,7 @@ def crowd_rater(config: RunConfig, crowd: CrowdConfig, info: EnvInfo) -> CrowdRa
     good = Person(config.teacher, judge=config.judge)
     exact = JUDGES["exact"] if config.loop.feedback == "rating" else None
     people = _population(config.env_id, crowd, info, rng=rng)
-    wanted = people.weights.mean(axis=0) if crowd.name == "drivers" else info.weights
+    wanted = people.weights.mean(axis=0) if crowd.own_wishes else info.weights
     return CrowdRater(
         make_crowd(crowd, people, good, rng=rng),
         SimulatedRater(Teacher("truth"), wanted, judge=exact, criteria=info.criteria),
@@ -66,10 +67,11 @@ def _population(
     env_id: str, crowd: CrowdConfig, info: EnvInfo, *, rng: np.random.Generator
 ) -> Population:
     """What the people want: what the environment's person wants, or each their own."""
-    if crowd.name == "drivers":
+    if crowd.own_wishes:
         if env_id != DRIVING:
             raise ValueError(f"drivers are known of {DRIVING}, got {env_id}")
-        weights = sample_drivers(crowd.num_raters, rng=rng)
+        sample = sample_drivers if crowd.name == "drivers" else sample_like_profiles
+        weights = sample(crowd.num_raters, rng=rng)
         return Population(weights, np.zeros(len(weights), np.int64))
     if not crowd.groups:
         return alike(info.weights, crowd.num_raters)

@@ -1,13 +1,13 @@
 """Drivers with rewards of their own: how few answers of a new one will do, on driving clips."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 
 from prefgym.agents.benchmark import Cell, Result
-from prefgym.agents.people_page import Part, Section
+from prefgym.agents.people_page import Part, Section, rows_where
 from prefgym.agents.people_training import ENV_ID, driving_clips
 from prefgym.agents.person_curves import NUM_ANSWERS, AgreementCurves, curve_section
 from prefgym.feedback.comparison import Comparison
@@ -17,17 +17,32 @@ from prefgym.feedback.logistic import sigmoid
 from prefgym.feedback.personal import fit_person, fit_prior
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments
-from prefgym.simulations.population import sample_drivers
+from prefgym.simulations.population import sample_drivers, sample_like_profiles
 
 NUM_CLIPS, NUM_TEST_CLIPS = 600, 300
 NUM_DRIVERS, ANSWERS, NUM_NEW = 200, 15, 40
 RATIONALITY = 2.0  # per standard deviation of a driver's own returns
 MODELS = ("own", "alone")
+ABOUT = (
+    "Two populations: drivers from the published range of aggressiveness (`sample_drivers`), who "
+    "differ little, and drivers who are each like one of the four profiles but for N(0, 0.15²) on "
+    "every weight (`sample_like_profiles`)."
+)
+
+
+POPULATIONS: dict[str, Callable[..., Float64[np.ndarray, "person criterion"]]] = {
+    "the published range": sample_drivers,
+    "like one of four profiles": sample_like_profiles,
+}
 
 
 def cells(num_seeds: int) -> list[Cell]:
-    """Seed by seed."""
-    return [{"part": "drivers", "seed": seed} for seed in range(num_seeds)]
+    """Seed by seed, of both populations."""
+    return [
+        {"part": "drivers", "population": population, "seed": seed}
+        for seed in range(num_seeds)
+        for population in POPULATIONS
+    ]
 
 
 def measure(cell: Cell) -> Result:
@@ -50,7 +65,8 @@ def measure(cell: Cell) -> Result:
             generator=generator,
         )[0]
 
-    drivers, new = (sample_drivers(n, rng=rng) for n in (NUM_DRIVERS, NUM_NEW))
+    sample = POPULATIONS[str(cell["population"])]
+    drivers, new = (sample(n, rng=rng) for n in (NUM_DRIVERS, NUM_NEW))
     told, flips = compare(clips, drivers, ANSWERS, rng=rng)
     prior = fit_prior(
         clips,
@@ -131,18 +147,31 @@ def agreement(model: RewardModel, clips: Segments, true: Float64[np.ndarray, " c
 
 
 def section(results: list[Result]) -> Section:
-    """Table, plot and gates."""
-    return curve_section(
-        results,
-        title="Drivers",
-        what=f"{NUM_DRIVERS} drivers x {ANSWERS} comparisons of ten-second clips of "
-        f"`{ENV_ID}`; drivers from the published range of aggressiveness (`sample_drivers`), "
-        f"rationality {RATIONALITY:g}. Then {NUM_NEW} new drivers and fresh clips. Reward models "
-        "read the driver's own quantities, not the criteria.",
-        models=MODELS,
-        picture="people-drivers.png",
-        gated="4. agreement with a new driver",
-    )
+    """Tables, plots and gates."""
+    found = Section("Drivers", [])
+    for population in POPULATIONS:
+        rows = rows_where(results, population=population)
+        if not rows:
+            continue
+        part = curve_section(
+            rows,
+            title=f"Drivers: {population}",
+            what=f"{NUM_DRIVERS} drivers x {ANSWERS} comparisons of ten-second clips of "
+            f"`{ENV_ID}`, rationality {RATIONALITY:g}. Then {NUM_NEW} new drivers and fresh clips. "
+            "Reward models read the driver's own quantities, not the criteria.",
+            models=MODELS,
+            picture=f"people-drivers-{population.split()[-1]}.png",
+            gated=f"4. agreement with a new driver, {population}",
+        )
+        found = Section(
+            found.title,
+            [*found.paragraphs, f"### {part.title}", *part.paragraphs],
+            [*found.gates, *part.gates],
+            {**found.pictures, **part.pictures},
+        )
+    if results:
+        found.paragraphs.insert(0, ABOUT)
+    return found
 
 
 PART = Part(cells, measure, section, num_seeds=10)

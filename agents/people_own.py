@@ -1,13 +1,11 @@
 """A driver of one's own: PPO on the reward of a new person, and on that of the average one."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from jaxtyping import Float64
 
 from prefgym.agents.benchmark import Cell, Result, markdown_table
-from prefgym.agents.people_drivers import compare, together
+from prefgym.agents.people_drivers import POPULATIONS, compare, together
 from prefgym.agents.people_page import Gate, Part, Section, over_seeds, rows_where, span
 from prefgym.agents.people_training import (
     NEW_CLIPS,
@@ -27,15 +25,11 @@ from prefgym.feedback.fit import FitConfig, fit
 from prefgym.feedback.fit_population import PopulationConfig
 from prefgym.feedback.personal import PersonalPrior, fit_person, fit_prior
 from prefgym.feedback.reward_model import RewardModel
-from prefgym.simulations.population import sample_drivers, sample_like_profiles
 
 ROUNDS = 5
 NUM_DRIVERS, ANSWERS, OWN_ANSWERS = 200, 3, 8  # in a round
-POPULATIONS: dict[str, Callable[..., Float64[np.ndarray, "person criterion"]]] = {
-    "like one of four profiles": sample_like_profiles,
-    "the published range": sample_drivers,
-}
-"""The first is the headline: of the second, all want about the same of a policy."""
+HEADLINE = "like one of four profiles"
+"""Drivers of the other population all want about the same of a policy."""
 FLOORS = {"idm": "an IDM driver's", "random": "random actions'"}
 """What a return is measured from; the first is the headline."""
 PAIRS = {"learned": ("own", "pooled"), "true": ("own, true", "mean, true")}
@@ -179,7 +173,7 @@ def section(results: list[Result]) -> Section:
         lines = [line for key in PAIRS for line in _lines(rows, key)]
         header = ["return per step", "own policy", "the other", "more", "own is better"]
         paragraphs += [f"### Drivers: {population}", markdown_table(header, lines)]
-        if population == next(iter(POPULATIONS)):
+        if population == HEADLINE:
             gates.append(_gate(rows, population))
     return Section(title, paragraphs, gates)
 

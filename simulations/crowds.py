@@ -14,7 +14,7 @@ from prefgym.simulations.person import Latency, Person
 from prefgym.simulations.population import Population
 from prefgym.simulations.raters import Teacher
 
-CrowdName = Literal["expert", "crowd", "mixed", "drivers"]
+CrowdName = Literal["expert", "crowd", "mixed", "drivers", "diverse-drivers"]
 BadName = Literal["adversary", "contrary", "clicker", "sided", "tired"]
 
 # Two of SummEval's experts agree on 80 % of pairs, the mean of its four criteria (0.70 to 0.90),
@@ -60,7 +60,8 @@ class CrowdConfig:
     Args:
         name: "expert" and "crowd" agree as SummEval's experts and crowd workers do; in a "mixed"
             crowd the run's own teacher or judge answers, but for those who are no help. "drivers"
-            each want something of their own, and err as much as the teacher "noisy" does.
+            of the published range and "diverse-drivers", each like one of the four profiles, all
+            want something of their own, and err as much as the teacher "noisy" does.
         num_raters: how many there are.
         bad_share: of a mixed crowd who are no help, to the nearest rater.
         bad: what kinds of no help, in equal shares.
@@ -81,7 +82,7 @@ class CrowdConfig:
             raise ValueError(
                 f"crowd must be one of {', '.join(get_args(CrowdName))}, got {self.name!r}"
             )
-        if self.name == "drivers" and self.groups:
+        if self.own_wishes and self.groups:
             raise ValueError("drivers each want something of their own: leave out the groups")
         if self.num_raters < 1:
             raise ValueError(f"num_raters must be at least 1, got {self.num_raters}")
@@ -95,6 +96,11 @@ class CrowdConfig:
             raise ValueError(
                 f"bad must be some of {', '.join(BAD_PEOPLE)}, got {', '.join(unknown) or 'none'}"
             )
+
+    @property
+    def own_wishes(self) -> bool:
+        """Whether they are drivers who each want something of their own."""
+        return self.name in ("drivers", "diverse-drivers")
 
 
 def make_crowd(
@@ -115,8 +121,8 @@ def make_crowd(
         raise ValueError(
             f"population must be of {config.num_raters} people, got {len(population.weights)}"
         )
-    kinds = {"expert": EXPERT_PERSON, "crowd": WORKER, "mixed": good, "drivers": DRIVER}
-    helpful = kinds[config.name]
+    kinds = {"expert": EXPERT_PERSON, "crowd": WORKER, "mixed": good}
+    helpful = DRIVER if config.own_wishes else kinds[config.name]
     num_bad = round(config.bad_share * config.num_raters) if config.name == "mixed" else 0
     kind = np.zeros(config.num_raters, np.int64)
     kind[:num_bad] = 1 + np.arange(num_bad) % len(config.bad)

@@ -18,7 +18,7 @@ from prefgym.agents.people_cultures import (
     verdicts,
 )
 from prefgym.agents.people_drivers import compare, own_returns, together
-from prefgym.agents.people_own import FLOORS, PAIRS, POPULATIONS
+from prefgym.agents.people_own import FLOORS, PAIRS
 from prefgym.agents.people_policies import (
     CLEAN,
     CROWD,
@@ -195,7 +195,7 @@ def test_a_trainee_goes_on_from_what_it_learned_by_another_reward(
 def test_more_of_a_return_is_measured_from_a_floor() -> None:
     worth = {"own": -1.0, "pooled": -1.5, "own, true": -0.5, "mean, true": -1.0}
     floors = {"idm": -2.0, "random": -5.0}
-    one: Result = {"population": next(iter(POPULATIONS)), **worth}
+    one: Result = {"population": people_own.HEADLINE, **worth}
     for floor, value in floors.items():
         one |= {f"{name} above {floor}": mine - value for name, mine in worth.items()}
     for key, (own, other) in PAIRS.items():

@@ -272,6 +272,17 @@ def test_drivers_want_each_their_own() -> None:
         CrowdConfig("drivers", groups=True)
 
 
+def test_diverse_drivers_are_like_the_four_profiles() -> None:
+    config = preset("prefgym/Driving-v0")
+    crowd = CrowdConfig("diverse-drivers", 400)
+    rater = crowd_rater(config, crowd, describe(config.env_id, {}))
+    profiles = np.array([profile.weights for profile in PROFILES.values()])
+    far = np.linalg.norm(rater.crowd.weights[:, None] - profiles, axis=2)
+    assert (np.bincount(far.argmin(axis=1)) > 60).all()  # 100 of each are drawn
+    assert np.median(far.min(axis=1)) < 0.3  # four weights that moved by N(0, 0.15)
+    assert not rater.crowd.bad.any()
+
+
 @pytest.mark.parametrize(
     ("words", "labels"),
     [
@@ -280,6 +291,7 @@ def test_drivers_want_each_their_own() -> None:
         (["--prior=runs/people"], 20),
         (["--crowd", "drivers"], 1000),
         (["--crowd=drivers"], 1000),
+        (["--crowd", "diverse-drivers"], 1000),
         (["--crowd", "mixed"], 200),
     ],
 )

@@ -203,11 +203,12 @@ def test_more_of_a_return_is_measured_from_a_floor() -> None:
     assert set(floors) == set(FLOORS)
     section = people_own.section([one] * 2)
     (gate,) = section.gates
-    assert gate.found == pytest.approx((1, 1, 1))  # 1.0 above IDM, where the pooled has 0.5
+    assert gate.found == pytest.approx((1 / 3, 1 / 3, 1 / 3))  # 1.0 where the pooled costs 1.5
     assert gate.met
-    assert "cost saved 0.333" in gate.beside
+    assert "with true rewards 0.500" in gate.beside
     assert "better for 2 of 2 drivers" in gate.beside
     table = section.paragraphs[2]
+    assert "1.000 [1.000, 1.000]" in table  # 1.0 above IDM, where the pooled has 0.5
     assert "0.143 [0.143, 0.143]" in table  # 4.0 above random, and 3.5
     assert "0.500 [0.500, 0.500]" in table  # true: 1.5 above IDM, and 1.0
     blank = people_own.section([one | {"pooled above idm": -0.1}] * 2).paragraphs[2]

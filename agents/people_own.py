@@ -208,8 +208,9 @@ def _wins(rows: list[Result], key: str) -> int:
 def _gate(rows: list[Result], population: str) -> Gate:
     saved = share_of(rows, "cost saved, learned", rows, "cost, learned")
     best = share_of(rows, "cost saved, true", rows, "cost, true")
-    beside = f"with true rewards {span(best)}; better for {_wins(rows, 'learned')} of {len(rows)} drivers"
+    won = f"better for {_wins(rows, 'learned')} of {len(rows)} drivers"
     what = f"4. drivers {population}: less cost of the own kind than by the pooled policy"
+    beside = f"with true rewards {span(best)}; {won}"
     return Gate(what, ">= 0.15", saved, saved.estimate >= 0.15, beside)
 
 

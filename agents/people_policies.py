@@ -38,16 +38,21 @@ class Taught:
         bad_share: of a crowd of `NUM_RATERS` who say the opposite.
         mistake: probability that anyone's answer is turned over.
         rater_model: what is learned of each rater; None: plain Bradley-Terry.
+        labels: answers in all; 0: as many as `LABELS` says.
     """
 
     bad_share: float = 0.0
     mistake: float = 0.0
     rater_model: RaterModelConfig | None = None
+    labels: int = 0
 
 
 CLEAN, CROWD, PLAIN = "clean", "30 % bad, crowd model", "30 % bad, plain"
 SLIGHT, SLIGHT_PLAIN = "mistake 0.1, crowd model", "mistake 0.1, plain"
 HEAVY, HEAVY_PLAIN = "mistake 0.3, crowd model", "mistake 0.3, plain"
+MORE = 700
+CLEAN_MORE = f"clean, {MORE} answers"
+SLIGHT_MORE, HEAVY_MORE = f"{SLIGHT}, {MORE} answers", f"{HEAVY}, {MORE} answers"
 CONDITIONS = {
     CLEAN: Taught(),
     CROWD: Taught(bad_share=BAD_SHARE, rater_model=TRUST),
@@ -56,9 +61,14 @@ CONDITIONS = {
     SLIGHT_PLAIN: Taught(mistake=0.1),
     HEAVY: Taught(mistake=0.3, rater_model=HONESTY),
     HEAVY_PLAIN: Taught(mistake=0.3),
+    CLEAN_MORE: Taught(labels=MORE),
+    SLIGHT_MORE: Taught(mistake=0.1, rater_model=HONESTY, labels=MORE),
+    HEAVY_MORE: Taught(mistake=0.3, rater_model=HONESTY, labels=MORE),
 }
 READ_PLAINLY = {CROWD: PLAIN, SLIGHT: SLIGHT_PLAIN, HEAVY: HEAVY_PLAIN}
 """The same answers without a model of the raters."""
+REFERENCE = {SLIGHT_MORE: CLEAN_MORE, HEAVY_MORE: CLEAN_MORE}
+"""What a condition is to keep of, where that is not `CLEAN`."""
 OF_WORLD = {"driving": tuple(CONDITIONS), "text": (CLEAN, CROWD, PLAIN)}
 REFERENCES = {"driving": ("idm", "random", "gold"), "text": ("random", "gold")}
 
@@ -99,7 +109,7 @@ def measure(cell: Cell) -> Result:
     heads = replace(config.reward_model, heads=("overall",), combine="mean")
     loop = replace(config.loop, feedback="comparison")
     config = replace(config, loop=loop, reward_model=heads, rater_model=taught.rater_model)
-    run = benchmark_run(config, labels=LABELS[world], seed=seed)
+    run = benchmark_run(config, labels=taught.labels or LABELS[world], seed=seed)
     found = _noticed(config, run)
     if world == "text":
         played = written(held_out({}, "en", "test"), run.policy)
@@ -142,6 +152,7 @@ def _noticed(config: RunConfig, run: BenchmarkRun) -> Result:
         crowd = crowd_rater(config, config.crowd, describe(config.env_id, config.env_kwargs)).crowd
         bad = {name for name, is_bad in zip(crowd.names, crowd.bad, strict=True) if is_bad}
         trust = np.array([float(value) for value in reliability.values()])
-        found["auc"] = roc_auc(-trust, np.array([name in bad for name in reliability]))
+        if bad:
+            found["auc"] = roc_auc(-trust, np.array([name in bad for name in reliability]))
         found["reliability"] = reliability
     return found

@@ -10,13 +10,18 @@ from prefgym.agents.people_page import Gate, Part, Section, number, over_seeds, 
 from prefgym.agents.people_policies import (
     BAD_SHARE,
     CLEAN,
+    CLEAN_MORE,
     CROWD,
     HEAVY,
+    HEAVY_MORE,
     LABELS,
+    MORE,
     NUM_RATERS,
     OF_WORLD,
     READ_PLAINLY,
+    REFERENCE,
     SLIGHT,
+    SLIGHT_MORE,
     cells,
     measure,
 )
@@ -42,10 +47,10 @@ def scored(results: Sequence[Result], world: str, condition: str, floor: str) ->
 
 
 def kept(results: Sequence[Result], world: str, condition: str, floor: str) -> Interval | None:
-    """The score of a condition as a share of that from clean answers, over the seeds of both."""
+    """The score of a condition as a share of that from as many clean answers, over both's seeds."""
     tables = [
         {str(row["seed"]): row for row in scored(results, world, name, floor)}
-        for name in (condition, CLEAN)
+        for name in (condition, REFERENCE.get(condition, CLEAN))
     ]
     seeds = [seed for seed in tables[0] if seed in tables[1]]
     if not seeds:
@@ -66,9 +71,9 @@ def section(results: list[Result]) -> Section:
         f"environment steps, and PPO on gold for {ORACLE_STEPS:,} steps as the oracle. Text: "
         f"{LABELS['text']:,} comparisons of sunsets in English, the preset's steps, gold on "
         "held-out scenes, with greedy picks by gold as the oracle. Scores are means over seeds; "
-        "kept is the mean as a share of the clean answers' mean, with seeds resampled together. "
-        "AUC is that with which the bad raters are told from "
-        "the good ones in the last round.",
+        "kept is the mean as a share of the mean of as many clean answers, with seeds resampled "
+        "together. AUC is that with which the bad raters are told from the good ones in the last "
+        "round.",
     ]
     for world in OF_WORLD:
         table = _table(results, world)
@@ -89,7 +94,8 @@ def _table(results: list[Result], world: str) -> str:
         for floor in floors:
             share = kept(results, world, condition, floor)
             score = over_seeds(scored(results, world, condition, floor), "score")
-            line += [span(score), "" if share is None or condition == CLEAN else span(share)]
+            itself = condition in (CLEAN, CLEAN_MORE)
+            line += [span(score), "" if share is None or itself else span(share)]
         known = [row for row in rows if "auc" in row]
         line += [span(over_seeds(known, "auc")) if known else "", str(len(rows))]
         lines.append(line)
@@ -105,12 +111,15 @@ def _gates(results: list[Result]) -> list[Gate]:
         ("2. text, 30 % bad raters", "text", CROWD, 0.9),
         ("5. driving, mistake 0.1", "driving", SLIGHT, 0.8),
         ("5. driving, mistake 0.3", "driving", HEAVY, 0.5),
+        (f"5. driving, mistake 0.1, {MORE} answers", "driving", SLIGHT_MORE, 0.8),
+        (f"5. driving, mistake 0.3, {MORE} answers", "driving", HEAVY_MORE, 0.5),
     ):
         floor = FLOORS[world][0]
         share = kept(results, world, condition, floor)
         if share is None:
             continue
-        plain = kept(results, world, READ_PLAINLY[condition], floor)
+        other = READ_PLAINLY.get(condition)
+        plain = None if other is None else kept(results, world, other, floor)
         beside = "" if plain is None else f"plain Bradley-Terry {span(plain)}"
         what = f"{name}: kept of S_{floor}"
         found.append(Gate(what, f">= {least}", share, share.estimate >= least, beside))

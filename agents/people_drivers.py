@@ -26,7 +26,8 @@ MODELS = ("own", "alone")
 ABOUT = (
     "Two populations: drivers from the published range of aggressiveness (`sample_drivers`), who "
     "differ little, and drivers who are each like one of the four profiles but for N(0, 0.15²) on "
-    "every weight (`sample_like_profiles`)."
+    "every weight (`sample_like_profiles`). The latter are of four kinds, which a normal "
+    "population smooths over: twenty answers tell less of them than of the former."
 )
 
 

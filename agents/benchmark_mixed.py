@@ -35,7 +35,6 @@ from prefgym.feedback.lessons import (
 from prefgym.feedback.posted_query import Environment, QueryKind
 from prefgym.feedback.query import Queries, random_queries
 from prefgym.feedback.rater import SimulatedRater
-from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.scene import Scene, record_scenes
 from prefgym.feedback.segment import Segments
@@ -206,9 +205,7 @@ def _fitted(env_id: str, told: Sequence[Told], seed: int) -> RewardModel:
             store_answers(store, part, "somebody", 0, name=part.kind)
         dataset = read_dataset(store, model_config.heads)
     assert dataset is not None
-    inputs = RewardInputs(
-        model_config.inputs, info.observation_space, info.action_space, info.observation_names
-    )
+    inputs = info.reward_inputs(model_config.inputs)
     model, _ = fit(
         None,
         dataset.segments,

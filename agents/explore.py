@@ -27,10 +27,7 @@ def explore(config: RunConfig, *, seed: int, rng: np.random.Generator) -> Trajec
         seek_novelty(config.ppo, recorder, info.candidates, num_steps, seed=seed)
     else:
         policy = explorer(config.loop.explore, venv.action_space, num_envs, rng=rng)
-        recorder.seed(seed)
-        observations = recorder.reset()
-        for _ in range(num_steps):
-            observations, _, _, _ = recorder.step(policy(observations))
+        recorder.record(policy, num_steps, seed=seed)
     found = recorder.trajectories()
     recorder.close()
     return found

@@ -47,7 +47,6 @@ from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.dataset import read_dataset
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
 from prefgym.feedback.rater import CrowdRater, Rater
-from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel, new_reward_model, reward_model_from_bytes
 from prefgym.feedback.store import FeedbackStore
 
@@ -105,12 +104,7 @@ class PreferenceLoop:
         self.rater = rater
         if rater is None and config.people is None:
             self.rater = simulated_rater(config, self.info)
-        self.inputs = RewardInputs(
-            config.reward_model.inputs,
-            self.info.observation_space,
-            self.info.action_space,
-            self.info.observation_names,
-        )
+        self.inputs = self.info.reward_inputs(config.reward_model.inputs)
         self.prior = read_prior(folder, config, self.info)
         self.population: dict[str, bytes] = {}
         venv = make_vec_env(config.env_id, config.env_kwargs, config.ppo.num_envs)

@@ -88,12 +88,7 @@ def make_world(name: str, seed: int, *, rng: np.random.Generator) -> World:
     """Record behaviour as a run does before it has a policy, and cut tests from it."""
     config = world_config(name, seed)
     info = describe(config.env_id, config.env_kwargs)
-    inputs = RewardInputs(
-        config.reward_model.inputs,
-        info.observation_space,
-        info.action_space,
-        info.observation_names,
-    )
+    inputs = info.reward_inputs(config.reward_model.inputs)
     pool = explore(config, seed=seed, rng=rng)
     tests = new_segments(pool, NUM_TESTS, config.loop, rng=rng)
     return World(config, inputs, info.weights, pool, tests)

@@ -21,8 +21,9 @@ from prefgym.agents.people_clips import (
     one_person,
 )
 from prefgym.agents.people_cold_page import NUM_LABELS, section
-from prefgym.agents.people_drivers import ANSWERS, NUM_CLIPS, NUM_DRIVERS, compare
+from prefgym.agents.people_drivers import ANSWERS, NUM_DRIVERS, compare
 from prefgym.agents.people_page import Part
+from prefgym.agents.people_training import NUM_CLIPS
 from prefgym.feedback.fit_population import PopulationConfig
 from prefgym.feedback.personal import PersonalPrior, fit_person, fit_prior
 from prefgym.feedback.reward_model import RewardModel

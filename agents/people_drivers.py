@@ -8,18 +8,22 @@ from jaxtyping import Float64
 
 from prefgym.agents.benchmark import Cell, Result
 from prefgym.agents.people_page import Part, Section, rows_where
-from prefgym.agents.people_training import ENV_ID, driving_clips
+from prefgym.agents.people_training import (
+    ENV_ID,
+    NUM_CLIPS,
+    driving_clips,
+    learn_pooled,
+    learn_prior,
+)
 from prefgym.agents.person_curves import NUM_ANSWERS, AgreementCurves, curve_section
 from prefgym.feedback.comparison import Comparison
-from prefgym.feedback.fit import FitConfig, fit
-from prefgym.feedback.fit_population import PopulationConfig
 from prefgym.feedback.logistic import sigmoid
-from prefgym.feedback.personal import fit_person, fit_prior
+from prefgym.feedback.personal import fit_person
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments
 from prefgym.simulations.population import sample_drivers, sample_like_profiles
 
-NUM_CLIPS, NUM_TEST_CLIPS = 600, 300
+NUM_TEST_CLIPS = 300
 NUM_DRIVERS, ANSWERS, NUM_NEW = 200, 15, 40
 RATIONALITY = 2.0  # per standard deviation of a driver's own returns
 MODELS = ("own", "alone")
@@ -50,43 +54,25 @@ def measure(cell: Cell) -> Result:
     """Agreement with new drivers after so many answers: their own model, alone, and pooled."""
     seed = int(cell["seed"])
     rng = np.random.default_rng([5, seed])
-    everything, inputs, config, _ = driving_clips(NUM_CLIPS + NUM_TEST_CLIPS, seed=seed, rng=rng)
+    everything = driving_clips(NUM_CLIPS + NUM_TEST_CLIPS, seed=seed, rng=rng)
     clips = everything.take(np.arange(NUM_CLIPS))
-    tests = everything.take(np.arange(NUM_CLIPS, len(everything)))
+    tests = everything.take(np.arange(NUM_CLIPS, len(everything.segments))).segments
     generator = torch.Generator().manual_seed(seed)
-
-    def fit_linear(shown: Segments, said: Comparison) -> RewardModel:
-        return fit(
-            None,
-            shown,
-            [said],
-            model_config=config.reward_model,
-            inputs=inputs,
-            config=FitConfig(family="linear"),
-            generator=generator,
-        )[0]
-
     sample = POPULATIONS[str(cell["population"])]
     drivers, new = (sample(n, rng=rng) for n in (NUM_DRIVERS, NUM_NEW))
-    told, flips = compare(clips, drivers, ANSWERS, rng=rng)
-    prior = fit_prior(
-        clips,
-        told,
-        model_config=config.reward_model,
-        inputs=inputs,
-        config=PopulationConfig(),
-        generator=generator,
-    )
-    pooled = fit_linear(clips, told)
+    told, flips = compare(clips.segments, drivers, ANSWERS, rng=rng)
+    prior = learn_prior(clips, told, generator=generator)
+    pooled = learn_pooled(clips, told, generator=generator)
     true = own_returns(tests, new)
     curves = AgreementCurves(MODELS)
     for number in NUM_ANSWERS:
         for person in range(NUM_NEW):
-            said, _ = compare(clips, new[person : person + 1], number, rng=rng)
+            said, _ = compare(clips.segments, new[person : person + 1], number, rng=rng)
             used, said = said.localise()
             shown = clips.take(used)
-            own = fit_person(prior, shown, [said], generator=generator)
-            for name, model in zip(MODELS, (own, fit_linear(shown, said)), strict=True):
+            own = fit_person(prior, shown.segments, [said], generator=generator)
+            alone = learn_pooled(shown, said, generator=generator)
+            for name, model in zip(MODELS, (own, alone), strict=True):
                 curves.add(name, number, agreement(model, tests, true[:, person]))
     everybody = [agreement(pooled, tests, mine) for mine in true.T]
     return {"pooled": float(np.mean(everybody)), "flips": flips, **curves.result()}

@@ -58,11 +58,7 @@ def record_policy(world: World, num_steps: int, *, seed: int) -> Trajectories:
     venv = make_vec_env(config.env_id, config.env_kwargs, num_envs)
     length = config.loop.exploration // num_envs
     recorder = Recorder(venv, length)
-    recorder.seed(seed)
-    observations = recorder.reset()
-    for _ in range(length):
-        observations, _, _, _ = recorder.step(policy(observations))
-    found = recorder.trajectories()
+    found = recorder.record(policy, length, seed=seed)
     recorder.close()
     return found
 

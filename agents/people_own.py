@@ -16,16 +16,15 @@ from prefgym.agents.people_training import (
     baseline_criteria,
     driving_clips,
     driving_criteria,
+    learn_pooled,
+    learn_prior,
     share_of,
     train_on_weights,
 )
 from prefgym.agents.prior import SPREADS
 from prefgym.agents.statistics import Interval
 from prefgym.feedback.comparison import Comparison
-from prefgym.feedback.fit import FitConfig, fit
-from prefgym.feedback.fit_population import PopulationConfig
-from prefgym.feedback.personal import PersonalPrior, fit_person, fit_prior
-from prefgym.feedback.reward_model import RewardModel
+from prefgym.feedback.personal import fit_person
 
 ROUNDS = 5
 NUM_DRIVERS, ANSWERS, OWN_ANSWERS = 200, 3, 20  # in a round
@@ -62,12 +61,12 @@ def measure(cell: Cell) -> Result:
     for stage in range(ROUNDS):
         theirs.ask(rng=rng)
         mine.ask(rng=rng)
-        prior = learn_prior(theirs, generator=generator)
+        prior = learn_prior(theirs.clips, theirs.all, generator=generator)
         models = {
             "own": fit_person(
                 prior, mine.clips.segments, [mine.all], spreads=SPREADS, generator=generator
             ),
-            "pooled": learn_pooled(theirs, generator=generator),
+            "pooled": learn_pooled(theirs.clips, theirs.all, generator=generator),
         }
         for name, model in models.items():
             if stage == 0:
@@ -119,33 +118,6 @@ class Answers:
     def show(self, trainee: Trainee, *, rng: np.random.Generator) -> None:
         """The next round is about what this policy did last."""
         self.clips = self.clips.with_new([trainee], rng=rng)
-
-
-def learn_prior(told: Answers, *, generator: torch.Generator) -> PersonalPrior:
-    """The population of those who answered."""
-    clips = told.clips
-    return fit_prior(
-        clips.segments,
-        told.all,
-        model_config=clips.config.reward_model,
-        inputs=clips.inputs,
-        config=PopulationConfig(),
-        generator=generator,
-    )
-
-
-def learn_pooled(told: Answers, *, generator: torch.Generator) -> RewardModel:
-    """One reward for all who answered."""
-    clips = told.clips
-    return fit(
-        None,
-        clips.segments,
-        [told.all],
-        model_config=clips.config.reward_model,
-        inputs=clips.inputs,
-        config=FitConfig(family="linear"),
-        generator=generator,
-    )[0]
 
 
 def section(results: list[Result]) -> Section:

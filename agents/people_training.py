@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+import torch
+from jaxtyping import Float64, Int64
 
 from prefgym.agents.agreement import Ratio, intervals
 from prefgym.agents.ask import new_segments
@@ -22,7 +23,11 @@ from prefgym.agents.recorder import Recorder
 from prefgym.agents.statistics import Interval
 from prefgym.agents.train import train_on_gold
 from prefgym.agents.vec_env import describe, make_vec_env
+from prefgym.feedback.comparison import Comparison
+from prefgym.feedback.fit import FitConfig, fit
+from prefgym.feedback.fit_population import PopulationConfig
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
+from prefgym.feedback.personal import PersonalPrior, fit_prior
 from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import RewardModel
 from prefgym.feedback.segment import Segments, concatenate
@@ -43,6 +48,10 @@ class Clips(NamedTuple):
     begin: int = 0
     """The first of the newest clips."""
 
+    def take(self, index: Int64[np.ndarray, " chosen"]) -> "Clips":
+        """Some of these clips."""
+        return self._replace(segments=self.segments.take(index))
+
     def with_new(self, trainees: Sequence["Trainee"], *, rng: np.random.Generator) -> "Clips":
         """These clips, and behind them `NEW_CLIPS` of what each of the policies did last."""
         new = [trainee.clips(NEW_CLIPS, rng=rng) for trainee in trainees]
@@ -58,14 +67,34 @@ def driving_clips(num_clips: int, *, seed: int, rng: np.random.Generator) -> Cli
         rng: of the styles, and of where clips begin.
     """
     config, info = preset(ENV_ID), describe(ENV_ID, {})
-    inputs = RewardInputs(
-        config.reward_model.inputs,
-        info.observation_space,
-        info.action_space,
-        info.observation_names,
-    )
+    inputs = info.reward_inputs(config.reward_model.inputs)
     pool = explore(config, seed=seed, rng=rng)
     return Clips(new_segments(pool, num_clips, config.loop, rng=rng), inputs, config)
+
+
+def learn_pooled(clips: Clips, said: Comparison, *, generator: torch.Generator) -> RewardModel:
+    """One linear reward model of all who compared the clips."""
+    return fit(
+        None,
+        clips.segments,
+        [said],
+        model_config=clips.config.reward_model,
+        inputs=clips.inputs,
+        config=FitConfig(family="linear"),
+        generator=generator,
+    )[0]
+
+
+def learn_prior(clips: Clips, said: Comparison, *, generator: torch.Generator) -> PersonalPrior:
+    """The population of those who compared the clips."""
+    return fit_prior(
+        clips.segments,
+        said,
+        model_config=clips.config.reward_model,
+        inputs=clips.inputs,
+        config=PopulationConfig(),
+        generator=generator,
+    )
 
 
 class Trainee:

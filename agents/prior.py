@@ -29,7 +29,6 @@ from prefgym.feedback.personal import (
     redraw,
 )
 from prefgym.feedback.population import population_from_bytes
-from prefgym.feedback.reward_inputs import RewardInputs
 from prefgym.feedback.reward_model import reward_model_from_bytes
 from prefgym.feedback.store import FeedbackStore
 
@@ -81,7 +80,7 @@ def learn_prior(dataset: Dataset, config: RunConfig, info: EnvInfo) -> PersonalP
         dataset.segments,
         compared[0],
         model_config=config.reward_model,
-        inputs=_inputs(config, info),
+        inputs=info.reward_inputs(config.reward_model.inputs),
         config=PopulationConfig(),
         generator=_generator(config),
     )
@@ -180,15 +179,6 @@ def _saved_prior(run: Path, info: EnvInfo) -> PersonalPrior | None:
     return matched(
         reward_model_from_bytes(model, *space, info.observation_names),
         population_from_bytes(population),
-    )
-
-
-def _inputs(config: RunConfig, info: EnvInfo) -> RewardInputs:
-    return RewardInputs(
-        config.reward_model.inputs,
-        info.observation_space,
-        info.action_space,
-        info.observation_names,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from prefgym.agents.policies import Policy
 from prefgym.feedback.encoding import encode
 from prefgym.feedback.learned_reward_vec import with_terminal
 from prefgym.feedback.trajectory import Trajectories, from_rollout
@@ -63,6 +64,14 @@ class Recorder(VecEnvWrapper):
         if dones.any():
             self._before = encode(self.observation_space, observations)
         return observations, rewards, dones, infos
+
+    def record(self, policy: Policy, num_steps: int, *, seed: int) -> Trajectories:
+        """What a policy does in so many steps of every environment, from a seeded reset."""
+        self.seed(seed)
+        observations = self.reset()
+        for _ in range(num_steps):
+            observations, _, _, _ = self.step(policy(observations))
+        return self.trajectories()
 
     def trajectories(self) -> Trajectories:
         """What was recorded since the last reset, at most `capacity` steps of each environment."""

@@ -147,12 +147,7 @@ def ppo_loop(config: PPOConfig, num_steps: int, reward_model: RewardModel | None
 def driving_reward_model(family: Family) -> RewardModel:
     """A reward model of the shipped shape with its initial weights, which cost what fitted do."""
     config, info = preset(ENV_ID), describe(ENV_ID, {})
-    inputs = RewardInputs(
-        config.reward_model.inputs,
-        info.observation_space,
-        info.action_space,
-        info.observation_names,
-    )
+    inputs = info.reward_inputs(config.reward_model.inputs)
     generator = torch.Generator().manual_seed(0)
     model = new_reward_model(config.reward_model, inputs, family, generator=generator)
     model.informed.fill_(True)  # an uninformed one answers without computing

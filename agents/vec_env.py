@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 import prefgym.envs as own_envs
+from prefgym.feedback.reward_inputs import InputConfig, RewardInputs
 
 EnvKwargs = Mapping[str, Any]  # of EnvValue; `gymnasium.make` types its own keywords
 
@@ -33,6 +34,12 @@ class EnvInfo:
     max_episode_steps: int | None
     own_criteria: bool
     candidates: tuple[int, int] | None
+
+    def reward_inputs(self, config: InputConfig) -> RewardInputs:
+        """The rows that a reward model of this environment reads."""
+        return RewardInputs(
+            config, self.observation_space, self.action_space, self.observation_names
+        )
 
 
 def make_single(

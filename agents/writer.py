@@ -17,7 +17,7 @@ from prefgym.envs.text_summary import REWARD_INPUTS
 from prefgym.feedback.comparison import Comparison, Feedback
 from prefgym.feedback.fit import FitConfig, fit
 from prefgym.feedback.learned_reward_vec import LearnedRewardVecEnv
-from prefgym.feedback.reward_inputs import InputConfig, RewardInputs
+from prefgym.feedback.reward_inputs import InputConfig
 from prefgym.feedback.reward_model import RewardModel, RewardModelConfig
 from prefgym.feedback.segment import Segments, concatenate
 from prefgym.feedback.written import finished_segments, written_segments
@@ -53,9 +53,7 @@ def fit_texts(
 ) -> RewardModel:
     """A linear reward model of texts, its penalty chosen by cross-validation."""
     info = describe(ENV_ID, {})
-    inputs = RewardInputs(
-        config.inputs, info.observation_space, info.action_space, info.observation_names
-    )
+    inputs = info.reward_inputs(config.inputs)
     model, _ = fit(
         None,
         segments,

@@ -135,4 +135,8 @@ def _text_summary(config: RunConfig) -> RunConfig:
         combine="geometric",
     )
     fit = FitConfig(family="linear", num_folds=3, l2=(0.1, 1.0, 10.0, 100.0))
-    return replace(config, loop=loop, reward_model=model, fit=fit)
+    ppo = config.ppo
+    if config.env_kwargs.get("corpus") == "articles" and config.env_kwargs.get("text") is None:
+        # no two articles are alike: a writer that settles early on what won never tries the rest
+        ppo = replace(ppo, entropy=0.05)
+    return replace(config, ppo=ppo, loop=loop, reward_model=model, fit=fit)

@@ -56,3 +56,12 @@ def test_an_unknown_environment_names_its_neighbours() -> None:
 def test_a_keyword_that_the_environment_lacks_is_refused() -> None:
     with pytest.raises(ValueError, match="does not accept"):
         preset("CartPole-v1", {"wheels": 4})
+
+
+def test_writers_of_articles_explore_more_than_those_of_scenes_or_of_a_text_of_ones_own() -> None:
+    def entropy(**kwargs: str) -> float:
+        return preset("prefgym/TextSummary-v0", kwargs).ppo.entropy
+
+    own = "It rained. We walked home."
+    assert entropy(corpus="articles") == entropy(corpus="articles", language="zh") == 0.05
+    assert entropy() == entropy(corpus="sunsets") == entropy(text=own, corpus="articles") == 0.01

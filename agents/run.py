@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +82,16 @@ def create(folder: Path, config: RunConfig, files: Mapping[str, bytes] | None = 
     versions = {name: version(name) for name in PACKAGES}
     document = {"format": FORMAT, "versions": versions, **to_json(config)}
     write_json(folder / "config.json", document)
+
+
+def take_back(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Undo `create`, for a run that turned out to be impossible; whatever else is there stays."""
+    written = [folder / name for name in ("config.json", *files)]
+    for path in written:
+        path.unlink(missing_ok=True)
+    for place in sorted({path.parent for path in written}, reverse=True):
+        with suppress(OSError):  # not empty
+            place.rmdir()
 
 
 def write_json(path: Path, document: object) -> None:

@@ -15,7 +15,7 @@ from prefgym.agents.policies import Policy, trained_policy
 from prefgym.agents.ppo import build_ppo
 from prefgym.agents.presets import preset
 from prefgym.agents.prior import begin_with, find_prior
-from prefgym.agents.run import create, read_config
+from prefgym.agents.run import create, read_config, take_back
 from prefgym.agents.vec_env import describe, make_vec_env
 from prefgym.feedback.rater import Rater
 from prefgym.feedback.reward_model import RewardModel
@@ -101,14 +101,18 @@ def train(
         setting, files = begin_with(find_prior(Path(prior), config), Path(prior))
         config = replace(config, prior=setting)
     create(folder, config, files)
-    loop_run = PreferenceLoop(
-        folder,
-        config,
-        rater=None if isinstance(rater, str) else rater,
-        progress=progress,
-        waiting=waiting,
-        watch=None if watch is None else lambda loop: watch(_trained(loop)),
-    )
+    try:
+        loop_run = PreferenceLoop(
+            folder,
+            config,
+            rater=None if isinstance(rater, str) else rater,
+            progress=progress,
+            waiting=waiting,
+            watch=None if watch is None else lambda loop: watch(_trained(loop)),
+        )
+    except ValueError:
+        take_back(folder, files)
+        raise
     loop_run.run()
     return _trained(loop_run)
 

@@ -19,6 +19,7 @@ from prefgym.agents.train import load_run, resume, train
 from prefgym.agents.vec_env import describe
 from prefgym.feedback.selection import Selection
 from prefgym.feedback.store import FeedbackStore
+from prefgym.simulations.crowds import CrowdConfig
 from prefgym.simulations.raters import Answers
 
 TINY = RunConfig(
@@ -223,6 +224,20 @@ def test_a_segment_longer_than_any_episode_is_refused(tmp_path: Path) -> None:
     config = replace(TINY, env_id="Pendulum-v1", loop=replace(TINY.loop, segment_length=300))
     with pytest.raises(ValueError, match=r"segment length must be at most .* got 300"):
         train("Pendulum-v1", out=tmp_path / "long", config=config)
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder_behind(tmp_path: Path) -> None:
+    """Corrected, the same command works."""
+    wrong = replace(TINY, crowd=CrowdConfig("drivers"))
+    folder = tmp_path / "new" / "run"
+    with pytest.raises(ValueError, match="drivers are known of prefgym/Driving-v0, got CartPole"):
+        train("CartPole-v1", out=folder, config=wrong)
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="drivers are known"):
+        train("CartPole-v1", out=folder, config=wrong)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
 class Broken(gym.Wrapper):  # type: ignore[type-arg]
